@@ -1,0 +1,41 @@
+//! Instrumentation by attribute: one attribute on a function gives a span, RED metrics and a correlated log event that
+//! agree, because all three read one outcome that is decided once.
+
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+pub mod catalogue;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+mod collect;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+pub mod config;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+mod console;
+#[cfg(all(feature = "otlp", not(feature = "off")))]
+mod deliver;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+mod error;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+mod logs;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+pub mod metrics;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+pub mod names;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+pub mod propagation;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+mod record;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+mod setup;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+mod telemetry;
+
+#[cfg(all(feature = "runtime", not(feature = "off")))]
+pub use crate::{
+    config::{Config, Role},
+    error::InitError,
+    telemetry::{ShutdownReport, Telemetry, init},
+};
+pub use todo_otel_macros::{db_span, red_metrics, traced};
