@@ -1,1 +1,3 @@
 //! Room of `record`.
+
+pub(crate) mod red;

@@ -1,0 +1,1038 @@
+//! Rate, errors, duration: what the hot path does. Each thread owns its cells of a call site and changes them by plain
+//! load and store; the reader adds up what all threads hold and what ended threads left behind.
+//!
+//! Not here: what a cell means (`metrics::red_view`), which labels exist (`metrics::label`), the clock.
+
+use std::{
+    cell::{Cell, UnsafeCell},
+    collections::HashMap,
+    ptr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*, fence},
+    },
+};
+
+use crate::metrics::{
+    label::{Kind, LabelValue, Ordinal},
+    meta::MetricsMeta,
+};
+
+/// Ticks of the clock in so many seconds.
+fn ticks_of(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+/// How a call ended; the one value that span, metric and log read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Outcome {
+    /// It returned a value, `Ok` or `Some`, or `None`.
+    Ok,
+    /// It returned an `Err` that nobody declared expected.
+    Error,
+    /// It returned an `Err` that the call site or its class declares expected.
+    Expected,
+    /// It unwound.
+    Panic,
+    /// Its future was dropped after the first poll and before completion.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The value of the label `outcome`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Error => "error",
+            Outcome::Expected => "expected",
+            Outcome::Panic => "panic",
+            Outcome::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why a call failed, as far as labels say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Failure {
+    /// `error.type`: a class, never a message.
+    pub class: &'static str,
+    /// `db.response.status_code`.
+    pub status: Option<&'static str>,
+}
+
+/// The span that a measurement belongs to, for exemplars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpanRef {
+    /// Trace id.
+    pub trace: u128,
+    /// Span id.
+    pub span: u64,
+    /// The trace is recorded for export.
+    pub sampled: bool,
+}
+
+/// The label values of one call, computed at its entry; small, `Copy`, valid on every thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Series(u32);
+
+impl Series {
+    /// Metrics were off when the call began: nothing is recorded at its end.
+    pub const NONE: Series = Series(0);
+}
+
+const OFF: u8 = 0;
+const ON: u8 = 1;
+static STATE: AtomicU8 = AtomicU8::new(OFF);
+static IN_FLIGHT: AtomicU8 = AtomicU8::new(OFF);
+/// 0 traces that are sampled, 1 every measurement, 2 none.
+static EXEMPLARS: AtomicU8 = AtomicU8::new(0);
+static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
+const DEFAULT_LIMIT: usize = 500;
+const LIMIT_WITH_ERROR_TYPE: usize = 100;
+
+/// Switches recording on or off.
+pub(crate) fn set_enabled(on: bool) {
+    STATE.store(on as u8, Release);
+}
+
+/// Whether metrics are recorded at all: one relaxed load.
+#[inline(always)]
+pub(crate) fn enabled() -> bool {
+    STATE.load(Relaxed) == ON
+}
+
+/// Whether calls that are running are counted (role `Service`).
+pub(crate) fn set_in_flight(on: bool) {
+    IN_FLIGHT.store(on as u8, Relaxed);
+}
+
+/// 0 = sampled traces, 1 = every measurement, 2 = none.
+pub(crate) fn set_exemplars(filter: u8) {
+    EXEMPLARS.store(filter, Relaxed);
+}
+
+#[inline(always)]
+pub(crate) fn exemplar_wanted(sampled: bool) -> bool {
+    match EXEMPLARS.load(Relaxed) {
+        0 => sampled,
+        1 => true,
+        _ => false,
+    }
+}
+
+/// Series that one call site may have before further ones fold into `otel.metric.overflow`.
+pub(crate) fn set_limit(limit: usize) {
+    LIMIT.store(limit.max(1), Relaxed);
+}
+
+pub(crate) fn limit(error_type: bool) -> usize {
+    let limit = LIMIT.load(Relaxed);
+    if error_type { limit.min(LIMIT_WITH_ERROR_TYPE) } else { limit }
+}
+
+/// The metric side of a call site; lives in its static.
+#[derive(Debug)]
+pub struct Site {
+    metrics: Option<&'static MetricsMeta>,
+    /// Instrumentation scope: package and version.
+    scope: (&'static str, &'static str),
+    /// Index of `SITES` + 1; 0 before the first call.
+    id: AtomicU32,
+    /// Identity of the closed label sets, so that an index computed from ordinals is only used with the sets it was registered with.
+    shape: AtomicUsize,
+}
+
+/// More combinations of closed labels than this are looked up instead of computed.
+const MAX_PRODUCT: usize = 512;
+
+impl Site {
+    /// Not registered; `None` means the call site has no metrics.
+    pub const fn new(metrics: Option<&'static MetricsMeta>, package: &'static str, version: &'static str) -> Self {
+        Site { metrics, scope: (package, version), id: AtomicU32::new(0), shape: AtomicUsize::new(0) }
+    }
+
+    /// Whether a call that begins now is to be measured.
+    #[inline(always)]
+    pub fn on(&self) -> bool {
+        self.metrics.is_some() && enabled()
+    }
+
+    /// Turns the label values into a handle, and counts the call as running where the call site asks for it. Only when `on`.
+    #[inline(always)]
+    pub fn enter<const N: usize>(&'static self, labels: [Ordinal; N]) -> Series {
+        let series = self.series(&labels);
+        if IN_FLIGHT.load(Relaxed) == ON && self.metrics.is_some_and(|m| m.in_flight) {
+            self.running(series, 1);
+        }
+        series
+    }
+
+    #[inline(always)]
+    fn series<const N: usize>(&'static self, labels: &[Ordinal; N]) -> Series {
+        let (mut index, mut shape, mut closed) = (0usize, 1usize, true);
+        for label in labels {
+            let (ordinal, values, width) = match label.0 {
+                Kind::Closed(ordinal, values) => (ordinal, values.as_ptr() as usize, values.len() + 1),
+                Kind::Bool(ordinal) => (ordinal, 1, 3),
+                _ => {
+                    closed = false;
+                    (0, 0, 1)
+                }
+            };
+            index = index * width + ordinal as usize;
+            shape = shape.rotate_left(7) ^ values;
+        }
+        if closed && shape == self.shape.load(Relaxed) {
+            return Series(index as u32 + 1);
+        }
+        self.look_up(labels)
+    }
+
+    /// Open labels: a small table of the thread, keyed by where the strings are, before the table of the call site.
+    #[inline(always)]
+    fn look_up<const N: usize>(&'static self, labels: &[Ordinal; N]) -> Series {
+        if N > CACHED_LABELS {
+            return self.intern(labels);
+        }
+        let mut key = [(0usize, 0usize); CACHED_LABELS];
+        let mut hash = 0usize;
+        for (word, label) in key.iter_mut().zip(labels) {
+            *word = label_word(*label);
+            hash = (hash ^ word.0).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize);
+        }
+        let Some(thread) = self.thread() else { return self.intern(labels) };
+        let entry = &thread.cache[hash >> (usize::BITS - CACHE_BITS)];
+        let (cached, series) = entry.get();
+        if cached[..N] == key[..N] && series != Series::NONE {
+            return series;
+        }
+        let series = self.intern(labels);
+        entry.set((key, series));
+        series
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn intern(&'static self, labels: &[Ordinal]) -> Series {
+        let Some(data) = self.register(labels) else { return Series::NONE };
+        data.inner().series(data, labels)
+    }
+
+    /// Records the end of a call that `enter` gave `series` for. `end` and `ticks` come from the clock reads of the span.
+    #[inline(always)]
+    pub fn exit(
+        &'static self,
+        series: Series,
+        ticks: u64,
+        end: u64,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        span: SpanRef,
+    ) {
+        if series == Series::NONE {
+            return;
+        }
+        if IN_FLIGHT.load(Relaxed) == ON && self.metrics.is_some_and(|m| m.in_flight) {
+            self.running(series, -1);
+        }
+        let cells = match self.thread() {
+            Some(thread) if outcome == Outcome::Ok => thread.ok_cells(series),
+            _ => None,
+        };
+        let Some(cells) = cells else { return self.exit_slowly(series, ticks, end, outcome, failure, span) };
+        cells.record(ticks, end, span);
+    }
+
+    #[inline(never)]
+    fn exit_slowly(
+        &'static self,
+        series: Series,
+        ticks: u64,
+        end: u64,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        span: SpanRef,
+    ) {
+        let key = RowKey { series, outcome, failure };
+        let Some(data) = self.data() else { return };
+        match self.thread_or_new(data) {
+            Some(thread) => thread.cells(data, key).record(ticks, end, span),
+            // The thread is past its thread-locals: straight into what ended threads left.
+            None => {
+                let cells = Cells::new(data);
+                cells.record(ticks, end, span);
+                let mut inner = data.inner();
+                let row = inner.row(data, key);
+                inner.retire(row, &cells);
+            }
+        }
+    }
+
+    /// An exemplar for a call that was recorded earlier and whose trace is kept only now.
+    #[cold]
+    pub fn kept(
+        &'static self,
+        series: Series,
+        ticks: u64,
+        end: u64,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        span: SpanRef,
+    ) {
+        let Some(data) = self.data() else { return };
+        if series == Series::NONE || !exemplar_wanted(true) {
+            return;
+        }
+        let mut inner = data.inner();
+        let row = inner.row(data, RowKey { series, outcome, failure });
+        let bucket = data.bucket(ticks);
+        inner.retired_mut(row, data.ticks.len()).exemplar(bucket, Exemplar { ticks, end, span });
+    }
+
+    #[inline(never)]
+    fn running(&'static self, series: Series, by: i64) {
+        let Some(data) = self.data() else { return };
+        match self.thread_or_new(data) {
+            Some(thread) => {
+                let cell = thread.active_cell(series);
+                cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+            }
+            None => *data.inner().retired_active.entry(series).or_default() += by,
+        }
+    }
+
+    #[inline(always)]
+    fn thread(&'static self) -> Option<&'static ThreadSite> {
+        let id = self.id.load(Relaxed) as usize;
+        LOCAL.with(|local| {
+            if id >= local.len.get() {
+                return None;
+            }
+            // SAFETY: `slots` points to `len` entries that only this thread changes (in `Owner::attach`), and `id` is below `len`.
+            let site = unsafe { *local.slots.get().add(id) };
+            // SAFETY: an entry is null or points to a box that `Owner` of this thread keeps until it clears `len`.
+            // The reference does not leave the call: every caller uses it before it returns, and never across a thread's end.
+            unsafe { site.as_ref() }
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn thread_or_new(&'static self, data: &'static SiteData) -> Option<&'static ThreadSite> {
+        if let Some(thread) = self.thread() {
+            return Some(thread);
+        }
+        OWNER.try_with(|owner| owner.attach(data)).ok()?;
+        self.thread()
+    }
+
+    fn data(&'static self) -> Option<&'static SiteData> {
+        let id = self.id.load(Acquire) as usize;
+        sites().get(id.checked_sub(1)?).copied()
+    }
+
+    #[cold]
+    fn register(&'static self, labels: &[Ordinal]) -> Option<&'static SiteData> {
+        let meta = self.metrics?;
+        let mut sites = sites();
+        let id = self.id.load(Relaxed) as usize;
+        let data = if id == 0 {
+            // One per call site, which is a static: bounded, and never freed because handles and threads point to it.
+            let data: &'static SiteData = Box::leak(Box::new(SiteData::new(meta, self.scope, sites.len() + 1, labels)));
+            sites.push(data);
+            self.shape.store(data.shape, Relaxed);
+            self.id.store(data.id as u32, Release);
+            data
+        } else {
+            sites[id - 1]
+        };
+        drop(sites);
+        self.thread_or_new(data);
+        Some(data)
+    }
+}
+
+const CACHED_LABELS: usize = 4;
+const CACHE_BITS: u32 = 3;
+
+#[inline(always)]
+fn label_word(label: Ordinal) -> (usize, usize) {
+    match label.0 {
+        Kind::Text(text) => (text.as_ptr() as usize, text.len()),
+        Kind::Closed(ordinal, values) => (values.as_ptr() as usize + ordinal as usize, usize::MAX),
+        Kind::Bool(flag) => (flag as usize, usize::MAX - 1),
+        Kind::Int(number) => (number as usize, usize::MAX - 2),
+        Kind::Absent => (0, usize::MAX - 3),
+    }
+}
+
+static SITES: Mutex<Vec<&'static SiteData>> = Mutex::new(Vec::new());
+
+fn sites() -> MutexGuard<'static, Vec<&'static SiteData>> {
+    SITES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every call site that has recorded, in the order of their first calls.
+pub(crate) fn registered() -> Vec<&'static SiteData> {
+    sites().clone()
+}
+
+/// What all threads share about one call site.
+pub(crate) struct SiteData {
+    pub(crate) meta: &'static MetricsMeta,
+    pub(crate) scope: (&'static str, &'static str),
+    /// Union of the bounds of all its histograms, in seconds; each instrument is an exact coarsening.
+    pub(crate) bounds: Vec<f64>,
+    id: usize,
+    shape: usize,
+    closed: Vec<Ordinal>,
+    /// The bounds in ticks, and `u64::MAX` at the end.
+    ticks: Box<[u64]>,
+    /// By magnitude: how many bounds are surely below.
+    table: [u8; 64],
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    interned: HashMap<Vec<LabelValue>, Series>,
+    /// Label values of the interned series, whose handles follow those of the closed combinations.
+    values: Vec<Vec<LabelValue>>,
+    rows: Vec<RowKey>,
+    row_of: HashMap<RowKey, usize>,
+    retired: Vec<Totals>,
+    retired_active: HashMap<Series, i64>,
+    threads: Vec<Arc<ThreadShared>>,
+    overflowed: bool,
+}
+
+/// One combination of label values, outcome and failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RowKey {
+    series: Series,
+    pub(crate) outcome: Outcome,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Everything beyond the limit.
+const OVERFLOW: Series = Series(u32::MAX);
+
+/// One row as the reader sees it.
+pub(crate) struct RowTotals {
+    /// `None`: the overflow row.
+    pub(crate) labels: Option<Vec<LabelValue>>,
+    pub(crate) outcome: Outcome,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) totals: Totals,
+}
+
+/// Sums over threads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    /// Calls per bucket of the union of bounds.
+    pub(crate) buckets: Vec<u64>,
+    /// Sum of durations.
+    pub(crate) ticks: u64,
+    /// Newest per bucket; empty when there never was one.
+    pub(crate) exemplars: Vec<Option<Exemplar>>,
+}
+
+impl Totals {
+    fn add(&mut self, cells: &Cells) {
+        self.buckets.resize(cells.buckets.len(), 0);
+        for (total, cell) in self.buckets.iter_mut().zip(&cells.buckets) {
+            *total += cell.load(Relaxed);
+        }
+        self.ticks = self.ticks.wrapping_add(cells.sum.load(Relaxed));
+        let Some(slots) = cells.exemplars.get() else { return };
+        for (bucket, slot) in slots.iter().enumerate() {
+            if let Some(exemplar) = slot.read() {
+                self.exemplar(bucket, exemplar);
+            }
+        }
+    }
+
+    fn exemplar(&mut self, bucket: usize, exemplar: Exemplar) {
+        if self.exemplars.len() <= bucket {
+            self.exemplars.resize(self.buckets.len().max(bucket + 1), None);
+        }
+        let newest = &mut self.exemplars[bucket];
+        if newest.is_none_or(|old| old.end <= exemplar.end) {
+            *newest = Some(exemplar);
+        }
+    }
+}
+
+/// A measurement that points at its trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exemplar {
+    /// Duration.
+    pub(crate) ticks: u64,
+    /// When it was measured, in ticks of the clock.
+    pub(crate) end: u64,
+    pub(crate) span: SpanRef,
+}
+
+impl SiteData {
+    fn new(meta: &'static MetricsMeta, scope: (&'static str, &'static str), id: usize, labels: &[Ordinal]) -> Self {
+        let mut bounds: Vec<f64> = meta.instruments.iter().flat_map(|i| i.bounds).copied().collect();
+        bounds.sort_by(f64::total_cmp);
+        bounds.dedup();
+        bounds.truncate(u8::MAX as usize - 1);
+        let mut ticks: Vec<u64> = bounds.iter().map(|seconds| ticks_of(*seconds)).collect();
+        ticks.push(u64::MAX);
+        let table =
+            std::array::from_fn(|magnitude| ticks.iter().filter(|bound| **bound < 1 << magnitude).count() as u8);
+        let mut shape = 1usize;
+        let mut product = 1usize;
+        for label in labels {
+            let (values, width) = match label.0 {
+                Kind::Closed(_, values) => (values.as_ptr() as usize, values.len() + 1),
+                Kind::Bool(_) => (1, 3),
+                _ => (0, MAX_PRODUCT + 1),
+            };
+            shape = shape.rotate_left(7) ^ values;
+            product = product.saturating_mul(width);
+        }
+        let computed = product <= MAX_PRODUCT;
+        SiteData {
+            meta,
+            scope,
+            bounds,
+            id,
+            shape: if computed { shape } else { 0 },
+            closed: if computed { labels.to_vec() } else { Vec::new() },
+            ticks: ticks.into_boxed_slice(),
+            table,
+            inner: Mutex::new(Inner::default()),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline(always)]
+    fn bucket(&self, ticks: u64) -> usize {
+        let mut bucket = self.table[63 - (ticks | 1).leading_zeros() as usize] as usize;
+        // The last bound is `u64::MAX`, so this ends before the slice does.
+        while bucket < self.ticks.len() - 1 && ticks > self.ticks[bucket] {
+            bucket += 1;
+        }
+        bucket
+    }
+
+    /// Handles up to this one are computed from ordinals.
+    fn computed(&self) -> u32 {
+        match self.shape {
+            0 => 0,
+            _ => self.closed.iter().map(|label| width(*label)).product::<usize>() as u32,
+        }
+    }
+
+    fn labels(&self, inner: &Inner, series: Series) -> Option<Vec<LabelValue>> {
+        if series == OVERFLOW {
+            return None;
+        }
+        let computed = self.computed();
+        if series.0 > computed {
+            return inner.values.get((series.0 - computed - 1) as usize).cloned();
+        }
+        let mut index = series.0 as usize - 1;
+        let mut values = Vec::with_capacity(self.closed.len());
+        for label in self.closed.iter().rev() {
+            let width = width(*label);
+            values.push(with_index(*label, index % width).value());
+            index /= width;
+        }
+        values.reverse();
+        Some(values)
+    }
+
+    /// Sums per row, without rows that never counted.
+    pub(crate) fn read(&self) -> Vec<RowTotals> {
+        let inner = self.inner();
+        let mut all: Vec<Totals> = inner.retired.clone();
+        all.resize(inner.rows.len(), Totals::default());
+        for thread in &inner.threads {
+            for (row, cells) in thread.rows().iter() {
+                all[*row].add(cells);
+            }
+        }
+        let rows = inner.rows.iter().zip(all).filter(|(_, totals)| totals.buckets.iter().any(|count| *count > 0));
+        rows.map(|(key, totals)| RowTotals {
+            labels: self.labels(&inner, key.series),
+            outcome: key.outcome,
+            failure: key.failure,
+            totals,
+        })
+        .collect()
+    }
+
+    /// Calls that are running, per label values.
+    pub(crate) fn running(&self) -> Vec<(Option<Vec<LabelValue>>, i64)> {
+        let inner = self.inner();
+        let mut all = inner.retired_active.clone();
+        for thread in &inner.threads {
+            for (series, cell) in thread.active().iter() {
+                *all.entry(*series).or_default() += cell.load(Relaxed);
+            }
+        }
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(series, _)| series.0);
+        all.into_iter().map(|(series, running)| (self.labels(&inner, series), running)).collect()
+    }
+
+    /// Whether rows were folded into the overflow row.
+    pub(crate) fn overflowed(&self) -> bool {
+        self.inner().overflowed
+    }
+
+    fn limit(&self) -> usize {
+        limit(self.meta.instruments.iter().any(|i| i.error_type))
+    }
+}
+
+fn width(label: Ordinal) -> usize {
+    match label.0 {
+        Kind::Closed(_, values) => values.len() + 1,
+        _ => 3,
+    }
+}
+
+fn with_index(label: Ordinal, index: usize) -> Ordinal {
+    match label.0 {
+        Kind::Closed(_, values) => Ordinal(Kind::Closed(index as u32, values)),
+        _ => Ordinal(Kind::Bool(index as u32)),
+    }
+}
+
+impl Inner {
+    fn series(&mut self, data: &SiteData, labels: &[Ordinal]) -> Series {
+        let values: Vec<LabelValue> = labels.iter().map(|label| label.value()).collect();
+        if let Some(series) = self.interned.get(&values) {
+            return *series;
+        }
+        if let Some(series) = self.computed(data, labels) {
+            return series;
+        }
+        if self.values.len() >= data.limit() {
+            self.overflowed = true;
+            return OVERFLOW;
+        }
+        self.values.push(values.clone());
+        let series = Series(data.computed() + self.values.len() as u32);
+        self.interned.insert(values, series);
+        series
+    }
+
+    /// The handle that `Site::series` would compute, if this call site computes handles and the sets are the same.
+    fn computed(&self, data: &SiteData, labels: &[Ordinal]) -> Option<Series> {
+        if data.shape == 0 {
+            return None;
+        }
+        let mut index = 0;
+        for (label, registered) in labels.iter().zip(&data.closed) {
+            let ordinal = match (label.0, registered.0) {
+                (Kind::Closed(ordinal, values), Kind::Closed(_, same)) if ptr::eq(values, same) => ordinal,
+                (Kind::Bool(flag), Kind::Bool(_)) => flag,
+                _ => return None,
+            };
+            index = index * width(*registered) + ordinal as usize;
+        }
+        Some(Series(index as u32 + 1))
+    }
+
+    fn row(&mut self, data: &SiteData, key: RowKey) -> usize {
+        if let Some(row) = self.row_of.get(&key) {
+            return *row;
+        }
+        let key = if self.rows.len() >= data.limit() && key.series != OVERFLOW {
+            self.overflowed = true;
+            RowKey { series: OVERFLOW, failure: None, ..key }
+        } else if key.series == OVERFLOW {
+            RowKey { failure: None, ..key }
+        } else {
+            key
+        };
+        if let Some(row) = self.row_of.get(&key) {
+            return *row;
+        }
+        self.rows.push(key);
+        self.row_of.insert(key, self.rows.len() - 1);
+        self.rows.len() - 1
+    }
+
+    fn retired_mut(&mut self, row: usize, buckets: usize) -> &mut Totals {
+        if self.retired.len() <= row {
+            self.retired.resize(row + 1, Totals::default());
+        }
+        self.retired[row].buckets.resize(buckets, 0);
+        &mut self.retired[row]
+    }
+
+    fn retire(&mut self, row: usize, cells: &Cells) {
+        self.retired_mut(row, cells.buckets.len()).add(cells);
+    }
+}
+
+/// The counts of one row on one thread. Only that thread writes; anyone may read.
+pub(crate) struct Cells {
+    data: &'static SiteData,
+    sum: AtomicU64,
+    buckets: Box<[AtomicU64]>,
+    exemplars: OnceLock<Box<[Slot]>>,
+}
+
+impl Cells {
+    fn new(data: &'static SiteData) -> Self {
+        Cells {
+            data,
+            sum: AtomicU64::new(0),
+            buckets: data.ticks.iter().map(|_| AtomicU64::new(0)).collect(),
+            exemplars: OnceLock::new(),
+        }
+    }
+
+    #[inline(always)]
+    fn record(&self, ticks: u64, end: u64, span: SpanRef) {
+        let bucket = self.data.bucket(ticks);
+        bump(&self.buckets[bucket], 1);
+        bump(&self.sum, ticks);
+        if exemplar_wanted(span.sampled) {
+            self.exemplar(bucket, ticks, end, span);
+        }
+    }
+
+    #[inline(always)]
+    fn exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
+        if let Some(slots) = self.exemplars.get() {
+            slots[bucket].write(Exemplar { ticks, end, span });
+            return;
+        }
+        self.first_exemplar(bucket, ticks, end, span);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
+        let slots = self.exemplars.get_or_init(|| self.buckets.iter().map(|_| Slot::default()).collect());
+        slots[bucket].write(Exemplar { ticks, end, span });
+    }
+}
+
+#[inline(always)]
+fn bump(cell: &AtomicU64, by: u64) {
+    cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+/// One exemplar, readable while its thread overwrites it: an odd version means it is being written.
+#[derive(Default)]
+struct Slot {
+    version: AtomicU64,
+    words: [AtomicU64; 6],
+}
+
+impl Slot {
+    #[inline(always)]
+    fn write(&self, e: Exemplar) {
+        let version = self.version.load(Relaxed);
+        self.version.store(version + 1, Relaxed);
+        fence(Release);
+        let words =
+            [e.ticks, e.end, (e.span.trace >> 64) as u64, e.span.trace as u64, e.span.span, e.span.sampled as u64];
+        for (cell, word) in self.words.iter().zip(words) {
+            cell.store(word, Relaxed);
+        }
+        self.version.store(version + 2, Release);
+    }
+
+    fn read(&self) -> Option<Exemplar> {
+        for _ in 0..8 {
+            let version = self.version.load(Acquire);
+            if version == 0 {
+                return None;
+            }
+            let [ticks, end, high, low, span, sampled] = std::array::from_fn(|i| self.words[i].load(Relaxed));
+            fence(Acquire);
+            if version % 2 == 0 && self.version.load(Relaxed) == version {
+                let trace = (high as u128) << 64 | low as u128;
+                return Some(Exemplar { ticks, end, span: SpanRef { trace, span, sampled: sampled != 0 } });
+            }
+        }
+        None
+    }
+}
+
+/// What the reader needs of one thread's cells of one call site.
+#[derive(Default)]
+struct ThreadShared {
+    rows: Mutex<Vec<(usize, Arc<Cells>)>>,
+    active: Mutex<Vec<(Series, Arc<AtomicI64>)>>,
+}
+
+impl ThreadShared {
+    fn rows(&self) -> MutexGuard<'_, Vec<(usize, Arc<Cells>)>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn active(&self) -> MutexGuard<'_, Vec<(Series, Arc<AtomicI64>)>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One thread's way to its cells of one call site; only that thread touches it.
+struct ThreadSite {
+    data: &'static SiteData,
+    /// Cells of outcome `ok` by handle.
+    ok: UnsafeCell<Vec<*const Cells>>,
+    /// Everything else, few and rare.
+    rest: UnsafeCell<Vec<(RowKey, *const Cells)>>,
+    active: UnsafeCell<Vec<(Series, *const AtomicI64)>>,
+    cache: [Cell<CacheEntry>; 1 << CACHE_BITS],
+    shared: Arc<ThreadShared>,
+}
+
+type CacheEntry = ([(usize, usize); CACHED_LABELS], Series);
+
+/// Handles above this are looked up in `rest`, so that a rare big handle does not cost a big table.
+const MAX_OK: usize = MAX_PRODUCT + DEFAULT_LIMIT;
+
+impl ThreadSite {
+    #[inline(always)]
+    fn ok_cells(&self, series: Series) -> Option<&Cells> {
+        // SAFETY: only this thread reaches this value, and no reference into `ok` lives while `cells` changes it.
+        let cells = unsafe { &*self.ok.get() }.get(series.0 as usize).copied()?;
+        // SAFETY: an entry is null or points into an `Arc` that `shared` keeps as long as this value lives.
+        unsafe { cells.as_ref() }
+    }
+
+    #[cold]
+    fn cells(&self, data: &'static SiteData, key: RowKey) -> &Cells {
+        // SAFETY: only this thread reaches this value; nothing called below comes back to `rest` or `ok`.
+        let (ok, rest) = unsafe { (&mut *self.ok.get(), &mut *self.rest.get()) };
+        let known = rest.iter().find(|(known, _)| *known == key).map(|(_, cells)| *cells);
+        let cells = known.unwrap_or_else(|| {
+            let mut inner = data.inner();
+            let row = inner.row(data, key);
+            let mut rows = self.shared.rows();
+            // Several keys share the overflow row.
+            let cells = match rows.iter().find(|(known, _)| *known == row) {
+                Some((_, cells)) => cells.clone(),
+                None => {
+                    let cells = Arc::new(Cells::new(data));
+                    rows.push((row, cells.clone()));
+                    cells
+                }
+            };
+            let index = key.series.0 as usize;
+            if key.outcome == Outcome::Ok && key.failure.is_none() && index < MAX_OK {
+                ok.resize(ok.len().max(index + 1), ptr::null());
+                ok[index] = Arc::as_ptr(&cells);
+            } else if rest.len() < MAX_OK {
+                rest.push((key, Arc::as_ptr(&cells)));
+            }
+            Arc::as_ptr(&cells)
+        });
+        // SAFETY: points into an `Arc` that `shared` keeps as long as this value lives.
+        unsafe { &*cells }
+    }
+
+    fn active_cell(&self, series: Series) -> &AtomicI64 {
+        // SAFETY: only this thread reaches this value; nothing called below comes back to `active`.
+        let active = unsafe { &mut *self.active.get() };
+        let known = active.iter().find(|(known, _)| *known == series).map(|(_, cell)| *cell);
+        let cell = known.unwrap_or_else(|| {
+            let cell = Arc::new(AtomicI64::new(0));
+            active.push((series, Arc::as_ptr(&cell)));
+            self.shared.active().push((series, cell.clone()));
+            Arc::as_ptr(&cell)
+        });
+        // SAFETY: points into an `Arc` that `shared` keeps as long as this value lives.
+        unsafe { &*cell }
+    }
+}
+
+struct Local {
+    slots: Cell<*mut *const ThreadSite>,
+    len: Cell<usize>,
+}
+
+thread_local! {
+    /// Without a destructor, so that reading it is a plain load. `Owner` frees what it points to.
+    static LOCAL: Local = const { Local { slots: Cell::new(ptr::null_mut()), len: Cell::new(0) } };
+    static OWNER: Owner = const { Owner { slots: UnsafeCell::new(Vec::new()), sites: UnsafeCell::new(Vec::new()) } };
+}
+
+/// Frees a thread's cells when it ends, after folding them into their call sites.
+struct Owner {
+    slots: UnsafeCell<Vec<*const ThreadSite>>,
+    #[expect(clippy::vec_box, reason = "pointers into the boxes must survive the vector's growth")]
+    sites: UnsafeCell<Vec<Box<ThreadSite>>>,
+}
+
+impl Owner {
+    fn attach(&self, data: &'static SiteData) {
+        let shared = Arc::new(ThreadShared::default());
+        data.inner().threads.push(shared.clone());
+        let site = Box::new(ThreadSite {
+            data,
+            ok: UnsafeCell::new(Vec::new()),
+            rest: UnsafeCell::new(Vec::new()),
+            active: UnsafeCell::new(Vec::new()),
+            cache: [const { Cell::new(([(0, 0); CACHED_LABELS], Series::NONE)) }; 1 << CACHE_BITS],
+            shared,
+        });
+        // SAFETY: only this thread reaches its `Owner`, and no reference into the vectors outlives a call of `attach`.
+        let (slots, sites) = unsafe { (&mut *self.slots.get(), &mut *self.sites.get()) };
+        slots.resize(slots.len().max(data.id + 1), ptr::null());
+        slots[data.id] = &*site;
+        sites.push(site);
+        LOCAL.with(|local| {
+            local.slots.set(slots.as_mut_ptr());
+            local.len.set(slots.len());
+        });
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        LOCAL.with(|local| {
+            local.len.set(0);
+            local.slots.set(ptr::null_mut());
+        });
+        for site in self.sites.get_mut().drain(..) {
+            let mut inner = site.data.inner();
+            for (row, cells) in site.shared.rows().iter() {
+                inner.retire(*row, cells);
+            }
+            for (series, cell) in site.shared.active().iter() {
+                *inner.retired_active.entry(*series).or_default() += cell.load(Relaxed);
+            }
+            inner.threads.retain(|thread| !Arc::ptr_eq(thread, &site.shared));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{
+        Label,
+        meta::{InstrumentMeta, Role},
+    };
+
+    static META: MetricsMeta = MetricsMeta {
+        labels: &["verb", "open"],
+        instruments: &[InstrumentMeta {
+            role: Role::Duration,
+            name: "acme.duration",
+            unit: "s",
+            bounds: &[0.001, 0.01],
+            labels: 0b11,
+            outcome: true,
+            error_type: true,
+            ..InstrumentMeta::DEFAULT
+        }],
+        ..MetricsMeta::DEFAULT
+    };
+
+    #[derive(Clone, Copy)]
+    enum Verb {
+        Add,
+        List,
+    }
+
+    impl Label for Verb {
+        const VALUES: &'static [&'static str] = &["add", "list"];
+        fn ordinal(&self) -> Ordinal {
+            Ordinal::closed(*self as usize, Self::VALUES)
+        }
+    }
+
+    fn call(site: &'static Site, labels: [Ordinal; 2], millis: u64, outcome: Outcome, failure: Option<Failure>) {
+        set_enabled(true);
+        let series = site.enter(labels);
+        site.exit(series, ticks_of(millis as f64 / 1e3), 7, outcome, failure, SpanRef::default());
+    }
+
+    fn counts(site: &'static Site) -> Vec<(Vec<LabelValue>, Outcome, Option<&'static str>, Vec<u64>)> {
+        let rows = site.data().expect("it recorded").read();
+        let mut rows: Vec<_> = rows
+            .into_iter()
+            .map(|r| (r.labels.unwrap_or_default(), r.outcome, r.failure.map(|f| f.class), r.totals.buckets))
+            .collect();
+        rows.sort();
+        rows
+    }
+
+    #[test]
+    fn closed_and_open_labels_land_in_cells_of_their_own_whatever_the_thread() {
+        static SITE: Site = Site::new(Some(&META), "acme", "1");
+        let work = || {
+            for _ in 0..100 {
+                call(&SITE, [Verb::Add.ordinal(), true.ordinal()], 1, Outcome::Ok, None);
+                call(&SITE, [Verb::List.ordinal(), Ordinal::ABSENT], 5, Outcome::Ok, None);
+                let failure = Failure { class: "io", status: None };
+                call(&SITE, [Verb::List.ordinal(), false.ordinal()], 50, Outcome::Error, Some(failure));
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(work)).collect();
+        work();
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+        let text = LabelValue::Text;
+        assert_eq!(
+            counts(&SITE),
+            [
+                (vec![text("add"), LabelValue::Bool(true)], Outcome::Ok, None, vec![500, 0, 0]),
+                (vec![text("list"), LabelValue::Absent], Outcome::Ok, None, vec![0, 500, 0]),
+                (vec![text("list"), LabelValue::Bool(false)], Outcome::Error, Some("io"), vec![0, 0, 500]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_series_taken_on_one_thread_counts_when_the_call_ends_on_another() {
+        static SITE: Site = Site::new(Some(&META), "acme", "1");
+        set_enabled(true);
+        let series = SITE.enter(["moved".ordinal(), 3u8.eq(&3).ordinal()]);
+        std::thread::spawn(move || SITE.exit(series, 1, 1, Outcome::Ok, None, SpanRef::default()))
+            .join()
+            .expect("no panic");
+        assert_eq!(
+            counts(&SITE),
+            [(vec![LabelValue::Text("moved"), LabelValue::Bool(true)], Outcome::Ok, None, vec![1, 0, 0])]
+        );
+    }
+
+    #[test]
+    fn beyond_the_limit_everything_folds_into_one_overflow_row() {
+        static SITE: Site = Site::new(Some(&META), "acme", "1");
+        for i in 0..LIMIT_WITH_ERROR_TYPE + 20 {
+            let text: &'static str = Box::leak(format!("v{i}").into_boxed_str());
+            call(&SITE, [text.ordinal(), Ordinal::ABSENT], 1, Outcome::Ok, None);
+        }
+        let rows = SITE.data().expect("it recorded").read();
+        assert_eq!(rows.len(), LIMIT_WITH_ERROR_TYPE + 1);
+        let overflow: Vec<_> = rows.iter().filter(|r| r.labels.is_none()).map(|r| r.totals.buckets[0]).collect();
+        assert_eq!(overflow, [20]);
+        assert!(SITE.data().expect("it recorded").overflowed());
+    }
+
+    #[test]
+    fn the_newest_sampled_call_of_a_bucket_is_its_exemplar() {
+        static SITE: Site = Site::new(Some(&META), "acme", "1");
+        set_enabled(true);
+        let series = SITE.enter([Ordinal::ABSENT, Ordinal::ABSENT]);
+        for end in 1..4 {
+            let span = SpanRef { trace: 1 << 100 | end as u128, span: end, sampled: end < 3 };
+            SITE.exit(series, 5, end, Outcome::Ok, None, span);
+        }
+        let rows = SITE.data().expect("it recorded").read();
+        let newest = rows[0].totals.exemplars[0].expect("two calls were sampled");
+        assert_eq!((newest.end, newest.span.trace, newest.span.span), (2, 1 << 100 | 2, 2));
+    }
+}
