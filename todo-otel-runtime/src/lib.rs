@@ -14,7 +14,7 @@ pub mod config;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 mod console;
 #[cfg(all(feature = "otlp", not(feature = "off")))]
-mod deliver;
+pub mod deliver;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 mod error;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
