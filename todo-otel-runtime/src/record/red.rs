@@ -1,27 +1,25 @@
 //! Rate, errors, duration: what the hot path does. Each thread owns its cells of a call site and changes them by plain
 //! load and store; the reader adds up what all threads hold and what ended threads left behind.
 //!
-//! Not here: what a cell means (`metrics::red_view`), which labels exist (`metrics::label`), the clock.
+//! Not here: what a row is and how threads are added up (`metrics::site`), what rows mean as instruments (`metrics::view`),
+//! which labels exist (`metrics::label`), the clock.
 
 use std::{
     cell::{Cell, UnsafeCell},
-    collections::HashMap,
     ptr,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*, fence},
+        Arc,
+        atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering::*},
     },
 };
 
 use crate::metrics::{
-    label::{Kind, LabelValue, Ordinal},
+    cell::{Cells, Exemplar},
+    label::{Kind, Ordinal},
     meta::MetricsMeta,
+    site::{self, DEFAULT_LIMIT, MAX_PRODUCT, RowKey, SiteData, ThreadShared},
+    state,
 };
-
-/// Ticks of the clock in so many seconds.
-fn ticks_of(seconds: f64) -> u64 {
-    (seconds * 1e9) as u64
-}
 
 /// How a call ended; the one value that span, metric and log read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,63 +72,12 @@ pub struct SpanRef {
 
 /// The label values of one call, computed at its entry; small, `Copy`, valid on every thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Series(u32);
+pub struct Series(pub(crate) u32);
 
 impl Series {
     /// Metrics were off when the call began: nothing is recorded at its end.
     pub const NONE: Series = Series(0);
 }
-
-const OFF: u8 = 0;
-const ON: u8 = 1;
-static STATE: AtomicU8 = AtomicU8::new(OFF);
-static IN_FLIGHT: AtomicU8 = AtomicU8::new(OFF);
-/// 0 traces that are sampled, 1 every measurement, 2 none.
-static EXEMPLARS: AtomicU8 = AtomicU8::new(0);
-static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
-const DEFAULT_LIMIT: usize = 500;
-const LIMIT_WITH_ERROR_TYPE: usize = 100;
-
-/// Switches recording on or off.
-pub(crate) fn set_enabled(on: bool) {
-    STATE.store(on as u8, Release);
-}
-
-/// Whether metrics are recorded at all: one relaxed load.
-#[inline(always)]
-pub(crate) fn enabled() -> bool {
-    STATE.load(Relaxed) == ON
-}
-
-/// Whether calls that are running are counted (role `Service`).
-pub(crate) fn set_in_flight(on: bool) {
-    IN_FLIGHT.store(on as u8, Relaxed);
-}
-
-/// 0 = sampled traces, 1 = every measurement, 2 = none.
-pub(crate) fn set_exemplars(filter: u8) {
-    EXEMPLARS.store(filter, Relaxed);
-}
-
-#[inline(always)]
-pub(crate) fn exemplar_wanted(sampled: bool) -> bool {
-    match EXEMPLARS.load(Relaxed) {
-        0 => sampled,
-        1 => true,
-        _ => false,
-    }
-}
-
-/// Series that one call site may have before further ones fold into `otel.metric.overflow`.
-pub(crate) fn set_limit(limit: usize) {
-    LIMIT.store(limit.max(1), Relaxed);
-}
-
-pub(crate) fn limit(error_type: bool) -> usize {
-    let limit = LIMIT.load(Relaxed);
-    if error_type { limit.min(LIMIT_WITH_ERROR_TYPE) } else { limit }
-}
-
 /// The metric side of a call site; lives in its static.
 #[derive(Debug)]
 pub struct Site {
@@ -143,9 +90,6 @@ pub struct Site {
     shape: AtomicUsize,
 }
 
-/// More combinations of closed labels than this are looked up instead of computed.
-const MAX_PRODUCT: usize = 512;
-
 impl Site {
     /// Not registered; `None` means the call site has no metrics.
     pub const fn new(metrics: Option<&'static MetricsMeta>, package: &'static str, version: &'static str) -> Self {
@@ -155,14 +99,14 @@ impl Site {
     /// Whether a call that begins now is to be measured.
     #[inline(always)]
     pub fn on(&self) -> bool {
-        self.metrics.is_some() && enabled()
+        self.metrics.is_some() && state::enabled()
     }
 
     /// Turns the label values into a handle, and counts the call as running where the call site asks for it. Only when `on`.
     #[inline(always)]
     pub fn enter<const N: usize>(&'static self, labels: [Ordinal; N]) -> Series {
         let series = self.series(&labels);
-        if IN_FLIGHT.load(Relaxed) == ON && self.metrics.is_some_and(|m| m.in_flight) {
+        if state::in_flight() && self.metrics.is_some_and(|m| m.in_flight) {
             self.running(series, 1);
         }
         series
@@ -170,7 +114,7 @@ impl Site {
 
     #[inline(always)]
     fn series<const N: usize>(&'static self, labels: &[Ordinal; N]) -> Series {
-        let (mut index, mut shape, mut closed) = (0usize, 1usize, true);
+        let (mut index, mut shape, mut closed) = (0usize, site::EMPTY_SHAPE, true);
         for label in labels {
             let (ordinal, values, width) = match label.0 {
                 Kind::Closed(ordinal, values) => (ordinal, values.as_ptr() as usize, values.len() + 1),
@@ -181,7 +125,7 @@ impl Site {
                 }
             };
             index = index * width + ordinal as usize;
-            shape = shape.rotate_left(7) ^ values;
+            shape = site::add_to_shape(shape, values);
         }
         if closed && shape == self.shape.load(Relaxed) {
             return Series(index as u32 + 1);
@@ -233,7 +177,7 @@ impl Site {
         if series == Series::NONE {
             return;
         }
-        if IN_FLIGHT.load(Relaxed) == ON && self.metrics.is_some_and(|m| m.in_flight) {
+        if state::in_flight() && self.metrics.is_some_and(|m| m.in_flight) {
             self.running(series, -1);
         }
         let cells = match self.thread() {
@@ -281,7 +225,7 @@ impl Site {
         span: SpanRef,
     ) {
         let Some(data) = self.data() else { return };
-        if series == Series::NONE || !exemplar_wanted(true) {
+        if series == Series::NONE || !state::exemplar_wanted(true) {
             return;
         }
         let mut inner = data.inner();
@@ -329,13 +273,13 @@ impl Site {
 
     fn data(&'static self) -> Option<&'static SiteData> {
         let id = self.id.load(Acquire) as usize;
-        sites().get(id.checked_sub(1)?).copied()
+        site::all().get(id.checked_sub(1)?).copied()
     }
 
     #[cold]
     fn register(&'static self, labels: &[Ordinal]) -> Option<&'static SiteData> {
         let meta = self.metrics?;
-        let mut sites = sites();
+        let mut sites = site::all();
         let id = self.id.load(Relaxed) as usize;
         let data = if id == 0 {
             // One per call site, which is a static: bounded, and never freed because handles and threads point to it.
@@ -366,422 +310,6 @@ fn label_word(label: Ordinal) -> (usize, usize) {
         Kind::Absent => (0, usize::MAX - 3),
     }
 }
-
-static SITES: Mutex<Vec<&'static SiteData>> = Mutex::new(Vec::new());
-
-fn sites() -> MutexGuard<'static, Vec<&'static SiteData>> {
-    SITES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Every call site that has recorded, in the order of their first calls.
-pub(crate) fn registered() -> Vec<&'static SiteData> {
-    sites().clone()
-}
-
-/// What all threads share about one call site.
-pub(crate) struct SiteData {
-    pub(crate) meta: &'static MetricsMeta,
-    pub(crate) scope: (&'static str, &'static str),
-    /// Union of the bounds of all its histograms, in seconds; each instrument is an exact coarsening.
-    pub(crate) bounds: Vec<f64>,
-    id: usize,
-    shape: usize,
-    closed: Vec<Ordinal>,
-    /// The bounds in ticks, and `u64::MAX` at the end.
-    ticks: Box<[u64]>,
-    /// By magnitude: how many bounds are surely below.
-    table: [u8; 64],
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    interned: HashMap<Vec<LabelValue>, Series>,
-    /// Label values of the interned series, whose handles follow those of the closed combinations.
-    values: Vec<Vec<LabelValue>>,
-    rows: Vec<RowKey>,
-    row_of: HashMap<RowKey, usize>,
-    retired: Vec<Totals>,
-    retired_active: HashMap<Series, i64>,
-    threads: Vec<Arc<ThreadShared>>,
-    overflowed: bool,
-}
-
-/// One combination of label values, outcome and failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RowKey {
-    series: Series,
-    pub(crate) outcome: Outcome,
-    pub(crate) failure: Option<Failure>,
-}
-
-/// Everything beyond the limit.
-const OVERFLOW: Series = Series(u32::MAX);
-
-/// One row as the reader sees it.
-pub(crate) struct RowTotals {
-    /// `None`: the overflow row.
-    pub(crate) labels: Option<Vec<LabelValue>>,
-    pub(crate) outcome: Outcome,
-    pub(crate) failure: Option<Failure>,
-    pub(crate) totals: Totals,
-}
-
-/// Sums over threads.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
-    /// Calls per bucket of the union of bounds.
-    pub(crate) buckets: Vec<u64>,
-    /// Sum of durations.
-    pub(crate) ticks: u64,
-    /// Newest per bucket; empty when there never was one.
-    pub(crate) exemplars: Vec<Option<Exemplar>>,
-}
-
-impl Totals {
-    fn add(&mut self, cells: &Cells) {
-        self.buckets.resize(cells.buckets.len(), 0);
-        for (total, cell) in self.buckets.iter_mut().zip(&cells.buckets) {
-            *total += cell.load(Relaxed);
-        }
-        self.ticks = self.ticks.wrapping_add(cells.sum.load(Relaxed));
-        let Some(slots) = cells.exemplars.get() else { return };
-        for (bucket, slot) in slots.iter().enumerate() {
-            if let Some(exemplar) = slot.read() {
-                self.exemplar(bucket, exemplar);
-            }
-        }
-    }
-
-    fn exemplar(&mut self, bucket: usize, exemplar: Exemplar) {
-        if self.exemplars.len() <= bucket {
-            self.exemplars.resize(self.buckets.len().max(bucket + 1), None);
-        }
-        let newest = &mut self.exemplars[bucket];
-        if newest.is_none_or(|old| old.end <= exemplar.end) {
-            *newest = Some(exemplar);
-        }
-    }
-}
-
-/// A measurement that points at its trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Exemplar {
-    /// Duration.
-    pub(crate) ticks: u64,
-    /// When it was measured, in ticks of the clock.
-    pub(crate) end: u64,
-    pub(crate) span: SpanRef,
-}
-
-impl SiteData {
-    fn new(meta: &'static MetricsMeta, scope: (&'static str, &'static str), id: usize, labels: &[Ordinal]) -> Self {
-        let mut bounds: Vec<f64> = meta.instruments.iter().flat_map(|i| i.bounds).copied().collect();
-        bounds.sort_by(f64::total_cmp);
-        bounds.dedup();
-        bounds.truncate(u8::MAX as usize - 1);
-        let mut ticks: Vec<u64> = bounds.iter().map(|seconds| ticks_of(*seconds)).collect();
-        ticks.push(u64::MAX);
-        let table =
-            std::array::from_fn(|magnitude| ticks.iter().filter(|bound| **bound < 1 << magnitude).count() as u8);
-        let mut shape = 1usize;
-        let mut product = 1usize;
-        for label in labels {
-            let (values, width) = match label.0 {
-                Kind::Closed(_, values) => (values.as_ptr() as usize, values.len() + 1),
-                Kind::Bool(_) => (1, 3),
-                _ => (0, MAX_PRODUCT + 1),
-            };
-            shape = shape.rotate_left(7) ^ values;
-            product = product.saturating_mul(width);
-        }
-        let computed = product <= MAX_PRODUCT;
-        SiteData {
-            meta,
-            scope,
-            bounds,
-            id,
-            shape: if computed { shape } else { 0 },
-            closed: if computed { labels.to_vec() } else { Vec::new() },
-            ticks: ticks.into_boxed_slice(),
-            table,
-            inner: Mutex::new(Inner::default()),
-        }
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[inline(always)]
-    fn bucket(&self, ticks: u64) -> usize {
-        let mut bucket = self.table[63 - (ticks | 1).leading_zeros() as usize] as usize;
-        // The last bound is `u64::MAX`, so this ends before the slice does.
-        while bucket < self.ticks.len() - 1 && ticks > self.ticks[bucket] {
-            bucket += 1;
-        }
-        bucket
-    }
-
-    /// Handles up to this one are computed from ordinals.
-    fn computed(&self) -> u32 {
-        match self.shape {
-            0 => 0,
-            _ => self.closed.iter().map(|label| width(*label)).product::<usize>() as u32,
-        }
-    }
-
-    fn labels(&self, inner: &Inner, series: Series) -> Option<Vec<LabelValue>> {
-        if series == OVERFLOW {
-            return None;
-        }
-        let computed = self.computed();
-        if series.0 > computed {
-            return inner.values.get((series.0 - computed - 1) as usize).cloned();
-        }
-        let mut index = series.0 as usize - 1;
-        let mut values = Vec::with_capacity(self.closed.len());
-        for label in self.closed.iter().rev() {
-            let width = width(*label);
-            values.push(with_index(*label, index % width).value());
-            index /= width;
-        }
-        values.reverse();
-        Some(values)
-    }
-
-    /// Sums per row, without rows that never counted.
-    pub(crate) fn read(&self) -> Vec<RowTotals> {
-        let inner = self.inner();
-        let mut all: Vec<Totals> = inner.retired.clone();
-        all.resize(inner.rows.len(), Totals::default());
-        for thread in &inner.threads {
-            for (row, cells) in thread.rows().iter() {
-                all[*row].add(cells);
-            }
-        }
-        let rows = inner.rows.iter().zip(all).filter(|(_, totals)| totals.buckets.iter().any(|count| *count > 0));
-        rows.map(|(key, totals)| RowTotals {
-            labels: self.labels(&inner, key.series),
-            outcome: key.outcome,
-            failure: key.failure,
-            totals,
-        })
-        .collect()
-    }
-
-    /// Calls that are running, per label values.
-    pub(crate) fn running(&self) -> Vec<(Option<Vec<LabelValue>>, i64)> {
-        let inner = self.inner();
-        let mut all = inner.retired_active.clone();
-        for thread in &inner.threads {
-            for (series, cell) in thread.active().iter() {
-                *all.entry(*series).or_default() += cell.load(Relaxed);
-            }
-        }
-        let mut all: Vec<_> = all.into_iter().collect();
-        all.sort_by_key(|(series, _)| series.0);
-        all.into_iter().map(|(series, running)| (self.labels(&inner, series), running)).collect()
-    }
-
-    /// Whether rows were folded into the overflow row.
-    pub(crate) fn overflowed(&self) -> bool {
-        self.inner().overflowed
-    }
-
-    fn limit(&self) -> usize {
-        limit(self.meta.instruments.iter().any(|i| i.error_type))
-    }
-}
-
-fn width(label: Ordinal) -> usize {
-    match label.0 {
-        Kind::Closed(_, values) => values.len() + 1,
-        _ => 3,
-    }
-}
-
-fn with_index(label: Ordinal, index: usize) -> Ordinal {
-    match label.0 {
-        Kind::Closed(_, values) => Ordinal(Kind::Closed(index as u32, values)),
-        _ => Ordinal(Kind::Bool(index as u32)),
-    }
-}
-
-impl Inner {
-    fn series(&mut self, data: &SiteData, labels: &[Ordinal]) -> Series {
-        let values: Vec<LabelValue> = labels.iter().map(|label| label.value()).collect();
-        if let Some(series) = self.interned.get(&values) {
-            return *series;
-        }
-        if let Some(series) = self.computed(data, labels) {
-            return series;
-        }
-        if self.values.len() >= data.limit() {
-            self.overflowed = true;
-            return OVERFLOW;
-        }
-        self.values.push(values.clone());
-        let series = Series(data.computed() + self.values.len() as u32);
-        self.interned.insert(values, series);
-        series
-    }
-
-    /// The handle that `Site::series` would compute, if this call site computes handles and the sets are the same.
-    fn computed(&self, data: &SiteData, labels: &[Ordinal]) -> Option<Series> {
-        if data.shape == 0 {
-            return None;
-        }
-        let mut index = 0;
-        for (label, registered) in labels.iter().zip(&data.closed) {
-            let ordinal = match (label.0, registered.0) {
-                (Kind::Closed(ordinal, values), Kind::Closed(_, same)) if ptr::eq(values, same) => ordinal,
-                (Kind::Bool(flag), Kind::Bool(_)) => flag,
-                _ => return None,
-            };
-            index = index * width(*registered) + ordinal as usize;
-        }
-        Some(Series(index as u32 + 1))
-    }
-
-    fn row(&mut self, data: &SiteData, key: RowKey) -> usize {
-        if let Some(row) = self.row_of.get(&key) {
-            return *row;
-        }
-        let key = if self.rows.len() >= data.limit() && key.series != OVERFLOW {
-            self.overflowed = true;
-            RowKey { series: OVERFLOW, failure: None, ..key }
-        } else if key.series == OVERFLOW {
-            RowKey { failure: None, ..key }
-        } else {
-            key
-        };
-        if let Some(row) = self.row_of.get(&key) {
-            return *row;
-        }
-        self.rows.push(key);
-        self.row_of.insert(key, self.rows.len() - 1);
-        self.rows.len() - 1
-    }
-
-    fn retired_mut(&mut self, row: usize, buckets: usize) -> &mut Totals {
-        if self.retired.len() <= row {
-            self.retired.resize(row + 1, Totals::default());
-        }
-        self.retired[row].buckets.resize(buckets, 0);
-        &mut self.retired[row]
-    }
-
-    fn retire(&mut self, row: usize, cells: &Cells) {
-        self.retired_mut(row, cells.buckets.len()).add(cells);
-    }
-}
-
-/// The counts of one row on one thread. Only that thread writes; anyone may read.
-pub(crate) struct Cells {
-    data: &'static SiteData,
-    sum: AtomicU64,
-    buckets: Box<[AtomicU64]>,
-    exemplars: OnceLock<Box<[Slot]>>,
-}
-
-impl Cells {
-    fn new(data: &'static SiteData) -> Self {
-        Cells {
-            data,
-            sum: AtomicU64::new(0),
-            buckets: data.ticks.iter().map(|_| AtomicU64::new(0)).collect(),
-            exemplars: OnceLock::new(),
-        }
-    }
-
-    #[inline(always)]
-    fn record(&self, ticks: u64, end: u64, span: SpanRef) {
-        let bucket = self.data.bucket(ticks);
-        bump(&self.buckets[bucket], 1);
-        bump(&self.sum, ticks);
-        if exemplar_wanted(span.sampled) {
-            self.exemplar(bucket, ticks, end, span);
-        }
-    }
-
-    #[inline(always)]
-    fn exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
-        if let Some(slots) = self.exemplars.get() {
-            slots[bucket].write(Exemplar { ticks, end, span });
-            return;
-        }
-        self.first_exemplar(bucket, ticks, end, span);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn first_exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
-        let slots = self.exemplars.get_or_init(|| self.buckets.iter().map(|_| Slot::default()).collect());
-        slots[bucket].write(Exemplar { ticks, end, span });
-    }
-}
-
-#[inline(always)]
-fn bump(cell: &AtomicU64, by: u64) {
-    cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
-}
-
-/// One exemplar, readable while its thread overwrites it: an odd version means it is being written.
-#[derive(Default)]
-struct Slot {
-    version: AtomicU64,
-    words: [AtomicU64; 6],
-}
-
-impl Slot {
-    #[inline(always)]
-    fn write(&self, e: Exemplar) {
-        let version = self.version.load(Relaxed);
-        self.version.store(version + 1, Relaxed);
-        fence(Release);
-        let words =
-            [e.ticks, e.end, (e.span.trace >> 64) as u64, e.span.trace as u64, e.span.span, e.span.sampled as u64];
-        for (cell, word) in self.words.iter().zip(words) {
-            cell.store(word, Relaxed);
-        }
-        self.version.store(version + 2, Release);
-    }
-
-    fn read(&self) -> Option<Exemplar> {
-        for _ in 0..8 {
-            let version = self.version.load(Acquire);
-            if version == 0 {
-                return None;
-            }
-            let [ticks, end, high, low, span, sampled] = std::array::from_fn(|i| self.words[i].load(Relaxed));
-            fence(Acquire);
-            if version % 2 == 0 && self.version.load(Relaxed) == version {
-                let trace = (high as u128) << 64 | low as u128;
-                return Some(Exemplar { ticks, end, span: SpanRef { trace, span, sampled: sampled != 0 } });
-            }
-        }
-        None
-    }
-}
-
-/// What the reader needs of one thread's cells of one call site.
-#[derive(Default)]
-struct ThreadShared {
-    rows: Mutex<Vec<(usize, Arc<Cells>)>>,
-    active: Mutex<Vec<(Series, Arc<AtomicI64>)>>,
-}
-
-impl ThreadShared {
-    fn rows(&self) -> MutexGuard<'_, Vec<(usize, Arc<Cells>)>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn active(&self) -> MutexGuard<'_, Vec<(Series, Arc<AtomicI64>)>> {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// One thread's way to its cells of one call site; only that thread touches it.
 struct ThreadSite {
     data: &'static SiteData,
@@ -920,6 +448,7 @@ mod tests {
     use super::*;
     use crate::metrics::{
         Label,
+        label::LabelValue,
         meta::{InstrumentMeta, Role},
     };
 
@@ -952,9 +481,9 @@ mod tests {
     }
 
     fn call(site: &'static Site, labels: [Ordinal; 2], millis: u64, outcome: Outcome, failure: Option<Failure>) {
-        set_enabled(true);
+        state::set_enabled(true);
         let series = site.enter(labels);
-        site.exit(series, ticks_of(millis as f64 / 1e3), 7, outcome, failure, SpanRef::default());
+        site.exit(series, crate::metrics::time::ticks_of(millis as f64 / 1e3), 7, outcome, failure, SpanRef::default());
     }
 
     fn counts(site: &'static Site) -> Vec<(Vec<LabelValue>, Outcome, Option<&'static str>, Vec<u64>)> {
@@ -997,7 +526,7 @@ mod tests {
     #[test]
     fn a_series_taken_on_one_thread_counts_when_the_call_ends_on_another() {
         static SITE: Site = Site::new(Some(&META), "acme", "1");
-        set_enabled(true);
+        state::set_enabled(true);
         let series = SITE.enter(["moved".ordinal(), 3u8.eq(&3).ordinal()]);
         std::thread::spawn(move || SITE.exit(series, 1, 1, Outcome::Ok, None, SpanRef::default()))
             .join()
@@ -1011,12 +540,12 @@ mod tests {
     #[test]
     fn beyond_the_limit_everything_folds_into_one_overflow_row() {
         static SITE: Site = Site::new(Some(&META), "acme", "1");
-        for i in 0..LIMIT_WITH_ERROR_TYPE + 20 {
+        for i in 0..state::LIMIT_WITH_ERROR_TYPE + 20 {
             let text: &'static str = Box::leak(format!("v{i}").into_boxed_str());
             call(&SITE, [text.ordinal(), Ordinal::ABSENT], 1, Outcome::Ok, None);
         }
         let rows = SITE.data().expect("it recorded").read();
-        assert_eq!(rows.len(), LIMIT_WITH_ERROR_TYPE + 1);
+        assert_eq!(rows.len(), state::LIMIT_WITH_ERROR_TYPE + 1);
         let overflow: Vec<_> = rows.iter().filter(|r| r.labels.is_none()).map(|r| r.totals.buckets[0]).collect();
         assert_eq!(overflow, [20]);
         assert!(SITE.data().expect("it recorded").overflowed());
@@ -1025,7 +554,7 @@ mod tests {
     #[test]
     fn the_newest_sampled_call_of_a_bucket_is_its_exemplar() {
         static SITE: Site = Site::new(Some(&META), "acme", "1");
-        set_enabled(true);
+        state::set_enabled(true);
         let series = SITE.enter([Ordinal::ABSENT, Ordinal::ABSENT]);
         for end in 1..4 {
             let span = SpanRef { trace: 1 << 100 | end as u128, span: end, sampled: end < 3 };

@@ -1,0 +1,146 @@
+//! The counts of one row: cells that one thread writes and anyone may read, and the sums over them.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering::*, fence},
+};
+
+use crate::{
+    metrics::{site::SiteData, state::exemplar_wanted},
+    record::red::SpanRef,
+};
+
+/// Sums over threads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    /// Calls per bucket of the union of bounds.
+    pub(crate) buckets: Vec<u64>,
+    /// Sum of durations.
+    pub(crate) ticks: u64,
+    /// Newest per bucket; empty when there never was one.
+    pub(crate) exemplars: Vec<Option<Exemplar>>,
+}
+
+impl Totals {
+    pub(crate) fn add(&mut self, cells: &Cells) {
+        self.buckets.resize(cells.buckets.len(), 0);
+        for (total, cell) in self.buckets.iter_mut().zip(&cells.buckets) {
+            *total += cell.load(Relaxed);
+        }
+        self.ticks = self.ticks.wrapping_add(cells.sum.load(Relaxed));
+        let Some(slots) = cells.exemplars.get() else { return };
+        for (bucket, slot) in slots.iter().enumerate() {
+            if let Some(exemplar) = slot.read() {
+                self.exemplar(bucket, exemplar);
+            }
+        }
+    }
+
+    pub(crate) fn exemplar(&mut self, bucket: usize, exemplar: Exemplar) {
+        if self.exemplars.len() <= bucket {
+            self.exemplars.resize(self.buckets.len().max(bucket + 1), None);
+        }
+        let newest = &mut self.exemplars[bucket];
+        if newest.is_none_or(|old| old.end <= exemplar.end) {
+            *newest = Some(exemplar);
+        }
+    }
+}
+
+/// A measurement that points at its trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exemplar {
+    /// Duration.
+    pub(crate) ticks: u64,
+    /// When it was measured, in ticks of the clock.
+    pub(crate) end: u64,
+    pub(crate) span: SpanRef,
+}
+
+/// The counts of one row on one thread. Only that thread writes; anyone may read.
+pub(crate) struct Cells {
+    data: &'static SiteData,
+    sum: AtomicU64,
+    pub(crate) buckets: Box<[AtomicU64]>,
+    exemplars: OnceLock<Box<[Slot]>>,
+}
+
+impl Cells {
+    pub(crate) fn new(data: &'static SiteData) -> Self {
+        Cells {
+            data,
+            sum: AtomicU64::new(0),
+            buckets: data.ticks.iter().map(|_| AtomicU64::new(0)).collect(),
+            exemplars: OnceLock::new(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn record(&self, ticks: u64, end: u64, span: SpanRef) {
+        let bucket = self.data.bucket(ticks);
+        bump(&self.buckets[bucket], 1);
+        bump(&self.sum, ticks);
+        if exemplar_wanted(span.sampled) {
+            self.exemplar(bucket, ticks, end, span);
+        }
+    }
+
+    #[inline(always)]
+    fn exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
+        if let Some(slots) = self.exemplars.get() {
+            slots[bucket].write(Exemplar { ticks, end, span });
+            return;
+        }
+        self.first_exemplar(bucket, ticks, end, span);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
+        let slots = self.exemplars.get_or_init(|| self.buckets.iter().map(|_| Slot::default()).collect());
+        slots[bucket].write(Exemplar { ticks, end, span });
+    }
+}
+
+#[inline(always)]
+fn bump(cell: &AtomicU64, by: u64) {
+    cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+/// One exemplar, readable while its thread overwrites it: an odd version means it is being written.
+#[derive(Default)]
+struct Slot {
+    version: AtomicU64,
+    words: [AtomicU64; 6],
+}
+
+impl Slot {
+    #[inline(always)]
+    fn write(&self, e: Exemplar) {
+        let version = self.version.load(Relaxed);
+        self.version.store(version + 1, Relaxed);
+        fence(Release);
+        let words =
+            [e.ticks, e.end, (e.span.trace >> 64) as u64, e.span.trace as u64, e.span.span, e.span.sampled as u64];
+        for (cell, word) in self.words.iter().zip(words) {
+            cell.store(word, Relaxed);
+        }
+        self.version.store(version + 2, Release);
+    }
+
+    fn read(&self) -> Option<Exemplar> {
+        for _ in 0..8 {
+            let version = self.version.load(Acquire);
+            if version == 0 {
+                return None;
+            }
+            let [ticks, end, high, low, span, sampled] = std::array::from_fn(|i| self.words[i].load(Relaxed));
+            fence(Acquire);
+            if version % 2 == 0 && self.version.load(Relaxed) == version {
+                let trace = (high as u128) << 64 | low as u128;
+                return Some(Exemplar { ticks, end, span: SpanRef { trace, span, sampled: sampled != 0 } });
+            }
+        }
+        None
+    }
+}

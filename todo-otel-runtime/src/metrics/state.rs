@@ -1,0 +1,67 @@
+//! What is recorded at all: a few words that every call reads and only start and tests write.
+
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
+
+const OFF: u8 = 0;
+const ON: u8 = 1;
+static STATE: AtomicU8 = AtomicU8::new(OFF);
+static IN_FLIGHT: AtomicU8 = AtomicU8::new(OFF);
+/// 0 traces that are sampled, 1 every measurement, 2 none.
+static EXEMPLARS: AtomicU8 = AtomicU8::new(0);
+static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
+pub(crate) const DEFAULT_LIMIT: usize = 500;
+pub(crate) const LIMIT_WITH_ERROR_TYPE: usize = 100;
+
+/// Switches recording on or off.
+pub(crate) fn set_enabled(on: bool) {
+    STATE.store(on as u8, Release);
+}
+
+/// Whether metrics are recorded at all: one relaxed load.
+#[inline(always)]
+pub(crate) fn enabled() -> bool {
+    STATE.load(Relaxed) == ON
+}
+
+/// Whether calls that are running are counted (role `Service`).
+pub(crate) fn set_in_flight(on: bool) {
+    IN_FLIGHT.store(on as u8, Relaxed);
+}
+
+/// Whether calls that are running are counted.
+#[inline(always)]
+pub(crate) fn in_flight() -> bool {
+    IN_FLIGHT.load(Relaxed) == ON
+}
+
+/// Whether up-down counters are recorded: in role `Service`, as a command's would never come back.
+#[inline(always)]
+pub(crate) fn up_down() -> bool {
+    in_flight()
+}
+
+/// 0 = sampled traces, 1 = every measurement, 2 = none.
+pub(crate) fn set_exemplars(filter: u8) {
+    EXEMPLARS.store(filter, Relaxed);
+}
+
+/// Whether a measurement in such a trace may become an exemplar.
+#[inline(always)]
+pub(crate) fn exemplar_wanted(sampled: bool) -> bool {
+    match EXEMPLARS.load(Relaxed) {
+        0 => sampled,
+        1 => true,
+        _ => false,
+    }
+}
+
+/// Series that one call site may have before further ones fold into `otel.metric.overflow`.
+pub(crate) fn set_limit(limit: usize) {
+    LIMIT.store(limit.max(1), Relaxed);
+}
+
+/// Series that a stream may have.
+pub(crate) fn limit(error_type: bool) -> usize {
+    let limit = LIMIT.load(Relaxed);
+    if error_type { limit.min(LIMIT_WITH_ERROR_TYPE) } else { limit }
+}

@@ -1,0 +1,13 @@
+//! Ticks of the recorder's clock and what they are worth; the current span.
+
+use crate::record::red::SpanRef;
+
+/// Ticks in so many seconds.
+pub(crate) fn ticks_of(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+/// The span that is current on this thread; the default one when there is none.
+pub(crate) fn current_span() -> SpanRef {
+    SpanRef::default()
+}
