@@ -36,6 +36,6 @@ mod telemetry;
 pub use crate::{
     config::{Config, Role},
     error::InitError,
-    telemetry::{ShutdownReport, Telemetry, init},
+    telemetry::{ShutdownReport, Telemetry, init, on_start},
 };
 pub use todo_otel_macros::{db_span, red_metrics, traced};
