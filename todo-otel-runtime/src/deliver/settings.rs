@@ -66,7 +66,7 @@ impl Settings {
                 url: endpoint.clone(),
                 protocol: otlp.protocol,
                 headers: otlp.headers.clone(),
-                timeout: otlp.timeout,
+                timeout: otlp.time_limit(),
                 compression: otlp.compression,
                 ca_file: otlp.ca_file.clone(),
                 client_certificate: otlp.client_certificate.clone(),
@@ -88,7 +88,7 @@ impl Settings {
             max_age: delivery.spool_max_age,
             detached: delivery.detached_flush,
             exit_flush: delivery.exit_flush,
-            resource: config.resource.attributes.clone(),
+            resource: config.resource.attributes.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
         })
     }
 
