@@ -36,6 +36,7 @@ mod telemetry;
 pub use crate::{
     config::{Config, Role},
     error::InitError,
+    logs::{Alias, Vocabulary, escape, tracing_layer},
     telemetry::{ShutdownReport, Telemetry, init, on_start},
 };
 pub use todo_otel_macros::{db_span, red_metrics, traced};

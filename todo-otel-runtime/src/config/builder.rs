@@ -37,6 +37,7 @@ pub struct ConfigBuilder {
     pub(super) secrets: Vec<String>,
     pub(super) propagate_to: Vec<String>,
     pub(super) drainer: Option<bool>,
+    pub(super) vocabulary: crate::logs::Vocabulary,
 }
 
 impl Config {
@@ -55,6 +56,7 @@ impl Config {
             secrets: Vec::new(),
             propagate_to: Vec::new(),
             drainer: None,
+            vocabulary: crate::logs::Vocabulary::EMPTY,
         }
     }
 }
@@ -134,6 +136,12 @@ impl ConfigBuilder {
     /// A host that gets context headers, beside those of the file; `*.example.org` covers subdomains.
     pub fn propagate_to(mut self, host: impl Into<String>) -> Self {
         self.propagate_to.push(host.into());
+        self
+    }
+
+    /// The program's own names on its log lines. Default: none.
+    pub fn vocabulary(mut self, vocabulary: crate::logs::Vocabulary) -> Self {
+        self.vocabulary = vocabulary;
         self
     }
 

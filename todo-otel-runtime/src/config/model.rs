@@ -362,6 +362,10 @@ pub struct LogsConfig {
     pub console_filter: String,
     /// Lines on standard error show ids, targets, opened and closed spans.
     pub span_events: bool,
+    /// What is written on standard error may be coloured: it is a terminal and `NO_COLOR` is unset.
+    pub color: bool,
+    /// The program's own names on its log lines.
+    pub vocabulary: crate::logs::Vocabulary,
     /// Exceptions also as span events (`OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN=logs/dup`).
     pub exceptions_as_span_events: bool,
     /// Longest time between a record and its export.

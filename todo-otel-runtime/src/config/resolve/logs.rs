@@ -1,11 +1,14 @@
 //! Logs: filters, limits, batches. What the terminal shows is settled by the flags.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
-use crate::config::{
-    LogsConfig, Role,
-    source::Layers,
-    value::{millis, number, one_of},
+use crate::{
+    config::{
+        LogsConfig, Role,
+        source::Layers,
+        value::{millis, number, one_of},
+    },
+    logs::Vocabulary,
 };
 
 use super::{
@@ -38,6 +41,8 @@ pub(super) fn resolve(layers: &mut Layers, role: Role) -> LogsConfig {
         events_to_span_events: true,
         console: None,
         span_events: false,
+        color: layers.plain("NO_COLOR").is_none_or(str::is_empty) && std::io::stderr().is_terminal(),
+        vocabulary: Vocabulary::EMPTY,
         exceptions_as_span_events: layers
             .parse("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", |text| one_of(text, &exceptions))
             .unwrap_or(false),

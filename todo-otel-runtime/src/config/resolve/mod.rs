@@ -10,7 +10,8 @@ mod traces;
 use std::collections::BTreeMap;
 
 use super::{
-    Config, ExporterKind, Flags, Incoming, JobContext, LevelFilter, LogFormat, PropagationConfig, Role, Signal, Source,
+    Config, ExporterKind, Flags, Incoming, JobContext, LevelFilter, LogFormat, LogsConfig, PropagationConfig, Role,
+    Signal, Source,
     builder::ConfigBuilder,
     file,
     redact::Secrets,
@@ -40,7 +41,7 @@ fn settle(layers: &mut Layers, builder: &ConfigBuilder) -> Config {
     builder.secrets.iter().for_each(|secret| secrets.add(secret));
     let traces = traces::resolve(layers);
     let metrics = metrics::resolve(layers);
-    let logs = logs::resolve(layers, role);
+    let logs = LogsConfig { vocabulary: builder.vocabulary, ..logs::resolve(layers, role) };
     let mut otlp = Signal::ALL.map(|signal| otlp::resolve(layers, role, signal, &mut secrets));
     otlp[Signal::Traces as usize].export_timeout = otlp::export_timeout(layers, "OTEL_BSP_EXPORT_TIMEOUT");
     otlp[Signal::Metrics as usize].export_timeout = otlp::export_timeout(layers, "OTEL_METRIC_EXPORT_TIMEOUT");
