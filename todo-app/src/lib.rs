@@ -1,4 +1,6 @@
-//! Placeholder.
+//! The `todo` program.
 
 pub mod config;
+pub mod domain;
 pub mod enrich;
+pub mod store;

@@ -1,0 +1,189 @@
+//! What can go wrong in the store, in words a user can act on.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// Why the store could not do what was asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No such todos (or suggestions, as `kind` says).
+    NotFound {
+        /// `todo` or `suggestion`.
+        kind: &'static str,
+        /// The numbers nobody knows.
+        ids: Vec<i64>,
+    },
+    /// The todo changed since it was read.
+    Conflict {
+        /// Whose version differs.
+        todo_id: i64,
+    },
+    /// A suggestion that was already decided on or has expired.
+    NotPending {
+        /// Its number.
+        id: i64,
+        /// What became of it.
+        status: &'static str,
+    },
+    /// Another process held the lock for longer than the busy timeout.
+    Locked,
+    /// The file or its directory cannot be written.
+    ReadOnly,
+    /// The file is no SQLite database.
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a SQLite database of another program.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer program wrote it.
+    Newer {
+        /// Schema version of the file.
+        found: i64,
+        /// Highest version this program knows.
+        supported: i64,
+    },
+    /// Its pages contradict each other.
+    Corrupt(String),
+    /// The file cannot be opened or made.
+    CannotOpen {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The disk is full or failed.
+    Disk(String),
+    /// A kind of database that this build does not contain.
+    Unsupported(String),
+    /// Anything else diesel reports.
+    Query(DieselError),
+}
+
+impl StoreError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            StoreError::NotFound { kind: "suggestion", .. } => "see `todo suggestions` for their numbers".into(),
+            StoreError::NotFound { .. } => "see `todo list --all` for the numbers".into(),
+            StoreError::Conflict { .. } => "look at it again with `todo show`, then repeat".into(),
+            StoreError::NotPending { .. } => "`todo suggestions` lists those that wait for a decision".into(),
+            StoreError::Locked => "another program is writing to it; try again, or look for one with `fuser`".into(),
+            StoreError::ReadOnly => {
+                "check the permissions of the file and its directory, or choose another with --db".into()
+            }
+            StoreError::NotADatabase { .. } | StoreError::Foreign { .. } => {
+                "choose another file with --db or TODO_DATABASE_URL".into()
+            }
+            StoreError::Newer { .. } => "update this program; the file was not touched".into(),
+            StoreError::Corrupt(_) => {
+                "copy the file away, then try `sqlite3 FILE .recover`; backups lie beside it".into()
+            }
+            StoreError::CannotOpen { .. } => "check the path and its permissions, or choose another with --db".into(),
+            StoreError::Disk(_) => "free some space or check the disk, then repeat".into(),
+            StoreError::Unsupported(_) => "use a file path, or build with --features postgres".into(),
+            StoreError::Query(_) => "`todo doctor` checks the database".into(),
+        }
+    }
+
+    /// Sorts what diesel says into the kinds above.
+    fn from_diesel(error: DieselError) -> StoreError {
+        let DieselError::DatabaseError(kind, info) = &error else { return StoreError::Query(error) };
+        let message = info.message();
+        match message {
+            _ if message.contains("is locked") => StoreError::Locked,
+            _ if message.contains("readonly") => StoreError::ReadOnly,
+            _ if message.contains("not a database") => StoreError::NotADatabase { path: PathBuf::new() },
+            _ if message.contains("malformed") => StoreError::Corrupt(message.into()),
+            _ if message.contains("unable to open") => {
+                StoreError::CannotOpen { path: PathBuf::new(), reason: message.into() }
+            }
+            _ if message.contains("disk I/O") || message.contains("is full") => StoreError::Disk(message.into()),
+            _ if matches!(kind, DatabaseErrorKind::ReadOnlyTransaction) => StoreError::ReadOnly,
+            _ => StoreError::Query(error),
+        }
+    }
+
+    /// Names the file, where the error has room for it.
+    pub(super) fn at(mut self, file: &Path) -> StoreError {
+        if let StoreError::NotADatabase { path } | StoreError::CannotOpen { path, .. } = &mut self {
+            *path = file.to_owned();
+        }
+        self
+    }
+
+    /// Low-cardinality class, for `error.type`.
+    pub fn class(&self) -> &'static str {
+        match self {
+            StoreError::NotFound { .. } => "not_found",
+            StoreError::Conflict { .. } => "conflict",
+            StoreError::NotPending { .. } => "not_pending",
+            StoreError::Locked => "5",
+            StoreError::ReadOnly => "read_only",
+            StoreError::NotADatabase { .. } => "not_a_database",
+            StoreError::Foreign { .. } => "foreign_database",
+            StoreError::Newer { .. } => "newer_schema",
+            StoreError::Corrupt(_) => "corrupt",
+            StoreError::CannotOpen { .. } => "connection",
+            StoreError::Disk(_) => "disk",
+            StoreError::Unsupported(_) => "unsupported",
+            StoreError::Query(DieselError::DatabaseError(kind, _)) => match kind {
+                DatabaseErrorKind::UniqueViolation => "unique_violation",
+                DatabaseErrorKind::ForeignKeyViolation => "foreign_key_violation",
+                DatabaseErrorKind::NotNullViolation => "not_null_violation",
+                DatabaseErrorKind::CheckViolation => "check_violation",
+                DatabaseErrorKind::ClosedConnection => "closed_connection",
+                _ => "_OTHER",
+            },
+            StoreError::Query(_) => "_OTHER",
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::NotFound { kind, ids } => {
+                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+                write!(f, "no {kind} with number {}", ids.join(", "))
+            }
+            StoreError::Conflict { todo_id } => write!(f, "todo {todo_id} was changed in the meantime"),
+            StoreError::NotPending { id, status } => write!(f, "suggestion {id} is already {status}"),
+            StoreError::Locked => write!(f, "the database is locked"),
+            StoreError::ReadOnly => write!(f, "the database cannot be written"),
+            StoreError::NotADatabase { path } => write!(f, "{} is not a SQLite database", path.display()),
+            StoreError::Foreign { path } => write!(f, "{} is the database of another program", path.display()),
+            StoreError::Newer { found, supported } => {
+                write!(f, "the database has schema version {found}, this program knows up to {supported}")
+            }
+            StoreError::Corrupt(message) => write!(f, "the database is damaged: {message}"),
+            StoreError::CannotOpen { path, reason } => write!(f, "cannot open {}: {reason}", path.display()),
+            StoreError::Disk(message) => write!(f, "the disk refused: {message}"),
+            StoreError::Unsupported(what) => write!(f, "this build has no support for {what}"),
+            StoreError::Query(error) => write!(f, "the database refused: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StoreError::Query(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        StoreError::from_diesel(error)
+    }
+}

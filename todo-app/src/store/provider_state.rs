@@ -1,0 +1,56 @@
+//! What all processes know about an AI provider: its retry budget and its breaker, as JSON of the enricher's own.
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+use todo_otel_runtime::db_span;
+
+use super::{Store, StoreError, schema::provider_state};
+
+impl Store {
+    /// The stored state, if there is one.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    #[db_span(name = "db.provider_state.get", system = "sqlite", operation = "SELECT", collection = "provider_state")]
+    pub fn provider_state(&self, provider: &str) -> Result<Option<String>, StoreError> {
+        self.with(|conn| {
+            Ok(provider_state::table.find(provider).select(provider_state::state).first(conn).optional()?)
+        })
+    }
+
+    /// Reads, changes and writes the state in one transaction, so that no other process comes between.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    #[db_span(
+        name = "db.provider_state.update",
+        system = "sqlite",
+        operation = "UPSERT",
+        collection = "provider_state"
+    )]
+    pub fn update_provider_state<T>(
+        &self,
+        provider: &str,
+        now: Timestamp,
+        change: impl FnOnce(Option<String>) -> (String, T),
+    ) -> Result<T, StoreError> {
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let old = provider_state::table.find(provider).select(provider_state::state).first(conn).optional()?;
+                let (state, answer) = change(old);
+                let updated_at = now.as_millisecond();
+                diesel::insert_into(provider_state::table)
+                    .values((
+                        provider_state::provider.eq(provider),
+                        provider_state::state.eq(&state),
+                        provider_state::updated_at.eq(updated_at),
+                    ))
+                    .on_conflict(provider_state::provider)
+                    .do_update()
+                    .set((provider_state::state.eq(&state), provider_state::updated_at.eq(updated_at)))
+                    .execute(conn)?;
+                Ok(answer)
+            })
+        })
+    }
+}

@@ -1,0 +1,334 @@
+//! Enrichments and the suggestions they bring; accepting changes the todo, nothing else does.
+
+use diesel::prelude::*;
+use jiff::{Timestamp, ToSpan};
+use todo_otel_runtime::db_span;
+
+use super::{
+    Store, StoreError,
+    schema::{enrichments, suggestions, todos},
+    timestamp, todos as todo_rows,
+};
+use crate::domain::{
+    Edit, EnrichmentMode, Field, NewSuggestion, Status, Suggestion, SuggestionStatus, SuggestionValue, Todo,
+    suggestion::EXPIRY_DAYS,
+};
+
+/// A finished enrichment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEnrichment {
+    /// The todo it is for.
+    pub todo_id: i64,
+    /// The version it looked at.
+    pub todo_version: i64,
+    /// `openai`, `anthropic` or `local`.
+    pub provider: String,
+    /// Model that answered.
+    pub model: String,
+    /// Who waited.
+    pub mode: EnrichmentMode,
+    /// Of the whole answer, 0 to 1.
+    pub confidence: f64,
+    /// Tries it took.
+    pub attempts: u32,
+    /// Tokens read, if the provider counts them.
+    pub input_tokens: Option<u64>,
+    /// Tokens written, if the provider counts them.
+    pub output_tokens: Option<u64>,
+    /// What it proposes.
+    pub suggestions: Vec<NewSuggestion>,
+}
+
+/// Which suggestions a decision is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// These numbers, all or none.
+    Ids(Vec<i64>),
+    /// Everything pending for a todo, or only what is for one field.
+    Todo {
+        /// The todo.
+        id: i64,
+        /// Only this field.
+        field: Option<Field>,
+    },
+}
+
+#[derive(Queryable)]
+struct Row {
+    id: i64,
+    todo_id: i64,
+    field: String,
+    value: String,
+    confidence: f64,
+    reason: String,
+    status: String,
+    created_at: i64,
+    model: String,
+}
+
+impl Store {
+    /// Stores an enrichment. Pending suggestions of earlier ones expire.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the todo was deleted meanwhile.
+    #[db_span(name = "db.ai_enrichment.save", system = "sqlite", operation = "INSERT", collection = "enrichments")]
+    pub fn save_enrichment(&self, new: &NewEnrichment, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
+        self.with(|conn| conn.immediate_transaction(|conn| insert(conn, new, now)))
+    }
+
+    /// Reads suggestions, newest todo first; those that wait for a decision, or all.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    #[db_span(name = "db.ai_enrichment.get", system = "sqlite", operation = "SELECT", collection = "suggestions")]
+    pub fn suggestions(
+        &self,
+        todo_id: Option<i64>,
+        pending_only: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Suggestion>, StoreError> {
+        self.with(|conn| {
+            if let Some(id) = todo_id {
+                todo_rows::one(conn, id)?;
+            }
+            let mut found = load(conn, |query| match todo_id {
+                Some(id) => query.filter(suggestions::todo_id.eq(id)),
+                None => query,
+            })?;
+            for suggestion in &mut found {
+                if suggestion.status == SuggestionStatus::Pending && is_old(suggestion, now) {
+                    suggestion.status = SuggestionStatus::Expired;
+                }
+            }
+            found.retain(|suggestion| !pending_only || suggestion.status == SuggestionStatus::Pending);
+            Ok(found)
+        })
+    }
+
+    /// Applies suggestions to their todos: all or none, each todo only if it is still the version that was read.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown number, [`StoreError::NotPending`] for one already decided on.
+    #[db_span(name = "db.suggestion.accept", system = "sqlite", operation = "UPDATE", collection = "suggestions")]
+    pub fn accept(&self, choice: &Choice, now: Timestamp) -> Result<(Vec<Todo>, Vec<Suggestion>), StoreError> {
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let chosen = choose(conn, choice, now)?;
+                let mut ids: Vec<i64> = chosen.iter().map(|suggestion| suggestion.todo_id).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                let mut changed = Vec::with_capacity(ids.len());
+                for id in ids {
+                    let mut edit = Edit::default();
+                    for suggestion in chosen.iter().filter(|suggestion| suggestion.todo_id == id) {
+                        suggestion.value.clone().apply_to(&mut edit);
+                    }
+                    let current = todo_rows::one(conn, id)?;
+                    todo_rows::apply(conn, &current, &edit, now)?;
+                    changed.push(todo_rows::one(conn, id)?);
+                }
+                let accepted = decide(conn, chosen, SuggestionStatus::Accepted, now)?;
+                Ok((changed, accepted))
+            })
+        })
+    }
+
+    /// Declines suggestions: all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown number, [`StoreError::NotPending`] for one already decided on.
+    #[db_span(name = "db.suggestion.reject", system = "sqlite", operation = "UPDATE", collection = "suggestions")]
+    pub fn reject(&self, choice: &Choice, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let chosen = choose(conn, choice, now)?;
+                decide(conn, chosen, SuggestionStatus::Rejected, now)
+            })
+        })
+    }
+
+    /// Lets suggestions expire that nobody decided on for 30 days; returns how many.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    #[db_span(name = "db.suggestion.save", system = "sqlite", operation = "UPDATE", collection = "suggestions")]
+    pub fn expire_suggestions(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let oldest = oldest_pending(now).as_millisecond();
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let old = suggestions::status.eq("pending").and(suggestions::created_at.lt(oldest));
+                Ok(diesel::update(suggestions::table.filter(old))
+                    .set((
+                        suggestions::status.eq(SuggestionStatus::Expired.as_str()),
+                        suggestions::decided_at.eq(now.as_millisecond()),
+                    ))
+                    .execute(conn)?)
+            })
+        })
+    }
+}
+
+/// Stores an enrichment inside a transaction of the caller.
+pub(super) fn insert(
+    conn: &mut SqliteConnection,
+    new: &NewEnrichment,
+    now: Timestamp,
+) -> Result<Vec<Suggestion>, StoreError> {
+    let now_ms = now.as_millisecond();
+    let todo = todo_rows::one(conn, new.todo_id)?;
+    expire_fields(conn, todo.id, &Field::ALL, now)?;
+    let tokens = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
+    let enrichment_id: i64 = diesel::insert_into(enrichments::table)
+        .values((
+            enrichments::todo_id.eq(todo.id),
+            enrichments::todo_version.eq(new.todo_version),
+            enrichments::provider.eq(&new.provider),
+            enrichments::model.eq(&new.model),
+            enrichments::mode.eq(new.mode.as_str()),
+            enrichments::confidence.eq(new.confidence.clamp(0.0, 1.0)),
+            enrichments::attempts.eq(i32::try_from(new.attempts).unwrap_or(i32::MAX)),
+            enrichments::input_tokens.eq(tokens(new.input_tokens)),
+            enrichments::output_tokens.eq(tokens(new.output_tokens)),
+            enrichments::created_at.eq(now_ms),
+        ))
+        .returning(enrichments::id)
+        .get_result(conn)?;
+    // Completed while the model was thinking: the answer is kept, nothing is left to decide.
+    let status = if todo.status == Status::Open { SuggestionStatus::Pending } else { SuggestionStatus::Expired };
+    let rows: Vec<_> = new
+        .suggestions
+        .iter()
+        .map(|suggestion| {
+            (
+                suggestions::todo_id.eq(todo.id),
+                suggestions::enrichment_id.eq(enrichment_id),
+                suggestions::field.eq(suggestion.value.field().as_str()),
+                suggestions::value.eq(suggestion.value.to_text()),
+                suggestions::confidence.eq(suggestion.confidence.clamp(0.0, 1.0)),
+                suggestions::reason.eq(&suggestion.reason),
+                suggestions::status.eq(status.as_str()),
+                suggestions::created_at.eq(now_ms),
+            )
+        })
+        .collect();
+    if !rows.is_empty() {
+        diesel::insert_into(suggestions::table).values(rows).execute(conn)?;
+    }
+    load(conn, |query| query.filter(suggestions::enrichment_id.eq(enrichment_id)))
+}
+
+/// Pending suggestions for these fields of a todo have been overtaken.
+pub(super) fn expire_fields(
+    conn: &mut SqliteConnection,
+    todo_id: i64,
+    fields: &[Field],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let names: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
+    let overtaken = suggestions::todo_id
+        .eq(todo_id)
+        .and(suggestions::status.eq(SuggestionStatus::Pending.as_str()))
+        .and(suggestions::field.eq_any(names));
+    diesel::update(suggestions::table.filter(overtaken))
+        .set((
+            suggestions::status.eq(SuggestionStatus::Expired.as_str()),
+            suggestions::decided_at.eq(now.as_millisecond()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn choose(conn: &mut SqliteConnection, choice: &Choice, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
+    match choice {
+        Choice::Ids(ids) => {
+            let found = load(conn, |query| query.filter(suggestions::id.eq_any(ids)))?;
+            let missing: Vec<i64> =
+                ids.iter().copied().filter(|id| found.iter().all(|suggestion| suggestion.id != *id)).collect();
+            if !missing.is_empty() {
+                return Err(StoreError::NotFound { kind: "suggestion", ids: missing });
+            }
+            for suggestion in &found {
+                let status = if is_old(suggestion, now) { SuggestionStatus::Expired } else { suggestion.status };
+                if suggestion.status != SuggestionStatus::Pending || status != SuggestionStatus::Pending {
+                    return Err(StoreError::NotPending { id: suggestion.id, status: status.as_str() });
+                }
+            }
+            Ok(found)
+        }
+        Choice::Todo { id, field } => {
+            todo_rows::one(conn, *id)?;
+            let mut found =
+                load(conn, |query| query.filter(suggestions::todo_id.eq(*id).and(suggestions::status.eq("pending"))))?;
+            found.retain(|suggestion| {
+                !is_old(suggestion, now) && field.is_none_or(|field| suggestion.value.field() == field)
+            });
+            Ok(found)
+        }
+    }
+}
+
+fn decide(
+    conn: &mut SqliteConnection,
+    mut chosen: Vec<Suggestion>,
+    status: SuggestionStatus,
+    now: Timestamp,
+) -> Result<Vec<Suggestion>, StoreError> {
+    let ids: Vec<i64> = chosen.iter().map(|suggestion| suggestion.id).collect();
+    diesel::update(suggestions::table.filter(suggestions::id.eq_any(ids)))
+        .set((suggestions::status.eq(status.as_str()), suggestions::decided_at.eq(now.as_millisecond())))
+        .execute(conn)?;
+    for suggestion in &mut chosen {
+        suggestion.status = status;
+    }
+    Ok(chosen)
+}
+
+type Boxed<'a> = suggestions::BoxedQuery<'a, diesel::sqlite::Sqlite>;
+
+fn load<'a>(
+    conn: &mut SqliteConnection,
+    narrow: impl FnOnce(Boxed<'a>) -> Boxed<'a>,
+) -> Result<Vec<Suggestion>, StoreError> {
+    let ids = narrow(suggestions::table.into_boxed()).select(suggestions::id);
+    let rows: Vec<Row> = suggestions::table
+        .inner_join(enrichments::table)
+        .inner_join(todos::table.on(todos::id.eq(suggestions::todo_id)))
+        .filter(suggestions::id.eq_any(ids))
+        .filter(todos::status.ne(Status::Deleted.as_str()))
+        .order((suggestions::todo_id.desc(), suggestions::id))
+        .select((
+            suggestions::id,
+            suggestions::todo_id,
+            suggestions::field,
+            suggestions::value,
+            suggestions::confidence,
+            suggestions::reason,
+            suggestions::status,
+            suggestions::created_at,
+            enrichments::model,
+        ))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(suggestion).collect())
+}
+
+/// `None` for a row this program cannot read, such as a field of a later version.
+fn suggestion(row: Row) -> Option<Suggestion> {
+    Some(Suggestion {
+        id: row.id,
+        todo_id: row.todo_id,
+        value: SuggestionValue::parse(Field::parse(&row.field)?, &row.value)?,
+        confidence: row.confidence,
+        reason: row.reason,
+        status: SuggestionStatus::parse(&row.status)?,
+        model: row.model,
+        created_at: timestamp(row.created_at),
+    })
+}
+
+fn is_old(suggestion: &Suggestion, now: Timestamp) -> bool {
+    suggestion.created_at < oldest_pending(now)
+}
+
+fn oldest_pending(now: Timestamp) -> Timestamp {
+    now.checked_sub((EXPIRY_DAYS * 24).hours()).unwrap_or(Timestamp::MIN)
+}
