@@ -15,7 +15,7 @@ use crate::{
     metrics::{
         cell::{Cells, Totals},
         label::{Kind, LabelValue, Ordinal},
-        meta::MetricsMeta,
+        meta::{MetricsMeta, Role},
         state, time,
     },
     record::red::{Failure, Outcome, Series},
@@ -61,6 +61,7 @@ pub(crate) struct SiteData {
     pub(crate) ticks: Box<[u64]>,
     /// By magnitude: how many bounds are surely below.
     table: [u8; 64],
+    active: Option<&'static str>,
     inner: Mutex<Inner>,
 }
 
@@ -133,6 +134,7 @@ impl SiteData {
             closed: if computed { labels.to_vec() } else { Vec::new() },
             ticks: ticks.into_boxed_slice(),
             table,
+            active: meta.in_flight.then(|| active_name(meta)).flatten(),
             inner: Mutex::new(Inner::default()),
         }
     }
@@ -212,6 +214,11 @@ impl SiteData {
         all.into_iter().map(|(series, running)| (self.labels(&inner, series), running)).collect()
     }
 
+    /// Name of the up-down counter of running calls, where the call site keeps one.
+    pub(crate) fn active_name(&self) -> Option<&'static str> {
+        self.active
+    }
+
     /// Whether rows were folded into the overflow row.
     pub(crate) fn overflowed(&self) -> bool {
         self.inner().overflowed
@@ -220,6 +227,21 @@ impl SiteData {
     fn limit(&self) -> usize {
         state::limit(self.meta.instruments.iter().any(|i| i.error_type))
     }
+}
+
+/// `<name>.active`, next to `<name>.duration`, unless the call site names it.
+fn active_name(meta: &'static MetricsMeta) -> Option<&'static str> {
+    if meta.active.is_some() {
+        return meta.active;
+    }
+    let suffix = |role| match role {
+        Role::Duration => ".duration",
+        Role::Calls => ".calls",
+        Role::Errors => ".errors",
+    };
+    let base = meta.instruments.iter().find_map(|i| i.name.strip_suffix(suffix(i.role)))?;
+    // Once per call site.
+    Some(Box::leak(format!("{base}.active").into_boxed_str()))
 }
 
 fn width(label: Ordinal) -> usize {

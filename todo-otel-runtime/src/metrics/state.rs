@@ -1,6 +1,6 @@
 //! What is recorded at all: a few words that every call reads and only start and tests write.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
 
 const OFF: u8 = 0;
 const ON: u8 = 1;
@@ -12,8 +12,18 @@ static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
 pub(crate) const DEFAULT_LIMIT: usize = 500;
 pub(crate) const LIMIT_WITH_ERROR_TYPE: usize = 100;
 
+static START_NS: AtomicU64 = AtomicU64::new(0);
+
+/// Since when sums count, in nanoseconds since 1970: the first time that metrics were switched on.
+pub(crate) fn start_ns() -> u64 {
+    START_NS.load(Relaxed)
+}
+
 /// Switches recording on or off.
 pub(crate) fn set_enabled(on: bool) {
+    if on {
+        _ = START_NS.compare_exchange(0, super::read::now_ns(), Relaxed, Relaxed);
+    }
     STATE.store(on as u8, Release);
 }
 

@@ -11,3 +11,22 @@ pub(crate) fn ticks_of(seconds: f64) -> u64 {
 pub(crate) fn current_span() -> SpanRef {
     SpanRef::default()
 }
+
+/// Turns ticks into time.
+pub(crate) struct Clock;
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Clock
+    }
+
+    /// A duration in seconds.
+    pub(crate) fn seconds(&self, ticks: u64) -> f64 {
+        ticks as f64 / 1e9
+    }
+
+    /// A moment in nanoseconds since 1970.
+    pub(crate) fn unix_ns(&self, ticks: u64) -> u64 {
+        ticks
+    }
+}

@@ -21,6 +21,8 @@ use crate::metrics::{
     state,
 };
 
+pub(crate) use crate::metrics::state::set_enabled;
+
 /// How a call ended; the one value that span, metric and log read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -481,7 +483,7 @@ mod tests {
     }
 
     fn call(site: &'static Site, labels: [Ordinal; 2], millis: u64, outcome: Outcome, failure: Option<Failure>) {
-        state::set_enabled(true);
+        set_enabled(true);
         let series = site.enter(labels);
         site.exit(series, crate::metrics::time::ticks_of(millis as f64 / 1e3), 7, outcome, failure, SpanRef::default());
     }
@@ -526,7 +528,7 @@ mod tests {
     #[test]
     fn a_series_taken_on_one_thread_counts_when_the_call_ends_on_another() {
         static SITE: Site = Site::new(Some(&META), "acme", "1");
-        state::set_enabled(true);
+        set_enabled(true);
         let series = SITE.enter(["moved".ordinal(), 3u8.eq(&3).ordinal()]);
         std::thread::spawn(move || SITE.exit(series, 1, 1, Outcome::Ok, None, SpanRef::default()))
             .join()
@@ -554,7 +556,7 @@ mod tests {
     #[test]
     fn the_newest_sampled_call_of_a_bucket_is_its_exemplar() {
         static SITE: Site = Site::new(Some(&META), "acme", "1");
-        state::set_enabled(true);
+        set_enabled(true);
         let series = SITE.enter([Ordinal::ABSENT, Ordinal::ABSENT]);
         for end in 1..4 {
             let span = SpanRef { trace: 1 << 100 | end as u128, span: end, sampled: end < 3 };
