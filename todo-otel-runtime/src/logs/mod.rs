@@ -6,7 +6,7 @@
 pub mod escape;
 
 mod correlate;
-mod drive;
+pub(crate) mod drive;
 mod failure;
 mod fields;
 mod forward;
