@@ -6,13 +6,18 @@
 mod error;
 mod local;
 mod parse;
+mod shared;
 
-use crate::config::{AiConfig, Vendor};
+use crate::{
+    config::{AiConfig, Vendor},
+    domain::{EnrichmentMode, Field, NewSuggestion},
+};
 use jiff::civil::Date;
 use std::{fmt, time::Duration};
 
 pub use error::EnrichError;
 pub use local::Local;
+pub use shared::SharedState;
 
 /// What is known about the todo; everything a provider gets to see.
 #[derive(Clone, Debug)]
@@ -30,53 +35,9 @@ pub struct EnrichmentRequest {
     /// The user's date, from which "tomorrow" counts.
     pub today: Date,
     /// Who waits for the answer; decides the budget.
-    pub mode: Mode,
+    pub mode: EnrichmentMode,
     /// Sent as `Idempotency-Key`, not relied upon.
     pub idempotency_key: Option<String>,
-}
-
-/// Who waits for the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// A person at a terminal: `[ai] budget`, 20 s unless set otherwise.
-    Inline,
-    /// The worker: 120 s, and the queue tries again later.
-    Background,
-}
-
-impl Mode {
-    /// Value of `todo.enrichment.mode`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Mode::Inline => "inline",
-            Mode::Background => "background",
-        }
-    }
-}
-
-/// How much a todo matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Nice to have.
-    Low,
-    /// Neither.
-    Medium,
-    /// Costs something if it is late.
-    High,
-}
-
-impl Priority {
-    /// All values, rising.
-    pub const ALL: [Priority; 3] = [Priority::Low, Priority::Medium, Priority::High];
-
-    /// `low`, `medium` or `high`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Priority::Low => "low",
-            Priority::Medium => "medium",
-            Priority::High => "high",
-        }
-    }
 }
 
 /// What came back, validated: within every limit, free of control and bidi characters.
@@ -87,7 +48,7 @@ pub struct Enrichment {
     /// Model that was asked for.
     pub model: String,
     /// At most one per field, in the order of [`Field::ALL`].
-    pub suggestions: Vec<Suggestion>,
+    pub suggestions: Vec<NewSuggestion>,
     /// HTTP attempts made; 0 for `local`.
     pub attempts: u32,
     /// Billed tokens, when the provider says so.
@@ -102,110 +63,8 @@ impl Enrichment {
     }
 
     /// The suggestion for a field.
-    pub fn get(&self, field: Field) -> Option<&Suggestion> {
+    pub fn get(&self, field: Field) -> Option<&NewSuggestion> {
         self.suggestions.iter().find(|suggestion| suggestion.value.field() == field)
-    }
-}
-
-/// One proposed change of one field.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Suggestion {
-    /// Field and new value.
-    pub value: Value,
-    /// 0 (a guess) to 1 (said in the text).
-    pub confidence: f64,
-    /// Why, in at most 200 characters.
-    pub reason: String,
-}
-
-/// Field and proposed value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// At most 40 characters.
-    Category(String),
-    /// See [`Priority`].
-    Priority(Priority),
-    /// Minutes of work, 1 minute to 1 year.
-    Estimate(u32),
-    /// Within ten years of today.
-    Due(Date),
-    /// 1 to 10 tags of `[a-z0-9-]{1,32}`, no duplicates.
-    Tags(Vec<String>),
-    /// The first thing to do, at most 200 characters.
-    NextStep(String),
-}
-
-impl Value {
-    /// Which field it is for.
-    pub const fn field(&self) -> Field {
-        match self {
-            Value::Category(_) => Field::Category,
-            Value::Priority(_) => Field::Priority,
-            Value::Estimate(_) => Field::Estimate,
-            Value::Due(_) => Field::Due,
-            Value::Tags(_) => Field::Tags,
-            Value::NextStep(_) => Field::NextStep,
-        }
-    }
-
-    /// Reads back what `Display` wrote for this field; `None` when it is not a valid value.
-    pub fn from_text(field: Field, text: &str) -> Option<Value> {
-        Some(match field {
-            Field::Category => Value::Category(text.to_owned()),
-            Field::Priority => Value::Priority(Priority::ALL.into_iter().find(|p| p.as_str() == text)?),
-            Field::Estimate => Value::Estimate(text.parse().ok()?),
-            Field::Due => Value::Due(text.parse().ok()?),
-            Field::Tags => Value::Tags(text.split(',').map(str::to_owned).collect()),
-            Field::NextStep => Value::NextStep(text.to_owned()),
-        })
-    }
-}
-
-/// The form in which a suggestion is stored: minutes for an estimate, ISO date, tags joined by commas.
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Category(text) | Value::NextStep(text) => f.write_str(text),
-            Value::Priority(priority) => f.write_str(priority.as_str()),
-            Value::Estimate(minutes) => write!(f, "{minutes}"),
-            Value::Due(date) => write!(f, "{date}"),
-            Value::Tags(tags) => f.write_str(&tags.join(",")),
-        }
-    }
-}
-
-/// Fields a suggestion can be for; the closed set of `todo.suggestion.field`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "see `Value`")]
-pub enum Field {
-    Category,
-    Priority,
-    Estimate,
-    Due,
-    Tags,
-    NextStep,
-}
-
-impl Field {
-    /// All fields, in the order of display.
-    pub const ALL: [Field; 6] =
-        [Field::Category, Field::Priority, Field::Estimate, Field::Due, Field::Tags, Field::NextStep];
-
-    /// Name in the database, on the command line and in telemetry.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Field::Category => "category",
-            Field::Priority => "priority",
-            Field::Estimate => "estimate",
-            Field::Due => "due",
-            Field::Tags => "tags",
-            Field::NextStep => "next_step",
-        }
-    }
-
-    /// The reverse of [`Field::as_str`]; also takes `next-step`.
-    pub fn from_name(name: &str) -> Option<Field> {
-        Field::ALL.into_iter().find(|field| field.as_str() == name.replace('-', "_"))
     }
 }
 
@@ -256,7 +115,11 @@ impl Enricher {
     }
 
     /// Asks the provider and validates the reply. Bounded by the budget of `request.mode`; dropping the future cancels it.
-    pub async fn enrich(&self, request: &EnrichmentRequest) -> Result<Enrichment, EnrichError> {
+    pub async fn enrich(
+        &self,
+        _shared: &dyn SharedState,
+        request: &EnrichmentRequest,
+    ) -> Result<Enrichment, EnrichError> {
         let reply = match &self.provider {
             Provider::Local(local) => local.request(request).await?,
         };
@@ -279,13 +142,22 @@ pub(crate) struct Reply {
     usage: Usage,
 }
 
+impl fmt::Debug for Enricher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Enricher").field("provider", &self.provider()).field("model", &self.model()).finish()
+    }
+}
+
 /// `ai.enrichment.analyze`: asks the provider, then hands the result to `save`, all inside one span.
+///
+/// `shared` is where all processes keep what they know about the provider: the store.
 pub async fn analyze<T, E: From<EnrichError>>(
     enricher: &Enricher,
+    shared: &dyn SharedState,
     request: &EnrichmentRequest,
     save: impl AsyncFnOnce(Enrichment) -> Result<T, E>,
 ) -> Result<T, E> {
-    let enrichment = enricher.enrich(request).await?;
+    let enrichment = enricher.enrich(shared, request).await?;
     save(enrichment).await
 }
 

@@ -1,6 +1,7 @@
 //! The agreed form of a reply, and the strict reading of it: a violation rejects the whole reply.
 
-use super::{EnrichError, Priority, Suggestion, Value};
+use super::EnrichError;
+use crate::domain::{NewSuggestion, Priority, SuggestionValue as Value};
 use jiff::{ToSpan, civil::Date};
 use serde::Deserialize;
 
@@ -37,7 +38,7 @@ struct Proposal<T> {
 }
 
 /// Reads a reply of the agreed schema.
-pub(crate) fn reply(text: &str, today: Date) -> Result<Vec<Suggestion>, EnrichError> {
+pub(crate) fn reply(text: &str, today: Date) -> Result<Vec<NewSuggestion>, EnrichError> {
     let wire: Wire = serde_json::from_str(text).map_err(|error| {
         EnrichError::InvalidResponse(if error.is_data() { "not of the agreed schema" } else { "not JSON" })
     })?;
@@ -47,7 +48,7 @@ pub(crate) fn reply(text: &str, today: Date) -> Result<Vec<Suggestion>, EnrichEr
             return Err(EnrichError::InvalidResponse("confidence is not between 0 and 1"));
         }
         let reason = bounded(reason, TEXT_CHARS, "reason is too long")?;
-        suggestions.push(Suggestion { value, confidence, reason });
+        suggestions.push(NewSuggestion { value, confidence, reason });
         Ok(())
     };
     if let Some(p) = wire.category {

@@ -9,7 +9,11 @@ use std::{
 };
 
 use diesel::{
-    RunQueryDsl, SqliteConnection, connection::SimpleConnection, migration::{Migration, MigrationSource}, sql_query, sqlite::Sqlite,
+    RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    migration::{Migration, MigrationSource},
+    sql_query,
+    sqlite::Sqlite,
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use todo_otel_runtime::db_span;

@@ -20,7 +20,7 @@ mod todos;
 
 pub use self::{
     error::StoreError,
-    jobs::{Job, MAX_ATTEMPTS, JobOutcome, NewJob, TraceContext},
+    jobs::{Job, JobOutcome, MAX_ATTEMPTS, NewJob, TraceContext},
     stats::Stats,
     suggestions::{Choice, NewEnrichment},
 };

@@ -1,7 +1,10 @@
 //! The rules against tables of titles with expected fields; the score is printed.
 
 use super::*;
-use crate::enrich::{Enrichment, EnrichmentRequest, Field, Mode, Value as Proposed};
+use crate::{
+    domain::{EnrichmentMode, Field, SuggestionValue as Proposed},
+    enrich::{Enrichment, EnrichmentRequest},
+};
 use jiff::civil::date;
 
 /// A todo with nothing but a title, on Wednesday 2026-03-11.
@@ -13,7 +16,7 @@ fn request(title: &str) -> EnrichmentRequest {
         project: None,
         tags: Vec::new(),
         today: date(2026, 3, 11),
-        mode: Mode::Inline,
+        mode: EnrichmentMode::Inline,
         idempotency_key: None,
     }
 }
@@ -30,7 +33,7 @@ fn score(table: &str) -> (usize, usize, Vec<String>) {
         let columns: Vec<&str> = line.split('|').map(str::trim).collect();
         let [title, category, priority, estimate, due, tags, step] = columns[..] else { panic!("columns: {line}") };
         let enrichment = enrich(&request(title));
-        let shown = |field: Field| enrichment.get(field).map(|s| s.value.to_string());
+        let shown = |field: Field| enrichment.get(field).map(|s| s.value.to_text());
         let mut check = |field: Field, ok: bool, expected: &str| {
             total += 1;
             right += usize::from(ok);

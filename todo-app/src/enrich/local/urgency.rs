@@ -1,7 +1,7 @@
 //! How much a title says that it matters.
 
 use super::{Reading, topics::Category, words::Word};
-use crate::enrich::Priority;
+use crate::domain::Priority;
 
 /// A priority and the words that gave it.
 pub(super) struct Found {
