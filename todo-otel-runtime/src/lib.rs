@@ -37,6 +37,6 @@ pub use crate::{
     config::{Config, Role},
     error::InitError,
     logs::{Alias, Vocabulary, escape, tracing_layer},
-    telemetry::{ShutdownReport, Telemetry, init, on_start},
+    telemetry::{ShutdownReport, Telemetry, TelemetryBuilder, exit, init, on_start},
 };
 pub use todo_otel_macros::{db_span, red_metrics, traced};
