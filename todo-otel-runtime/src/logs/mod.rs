@@ -23,7 +23,7 @@ mod selflog;
 mod slot;
 mod text;
 mod throttle;
-mod time;
+pub(crate) mod time;
 mod vocabulary;
 
 #[cfg(test)]
