@@ -98,16 +98,6 @@ fn build_in(config: &Config, root: &Path, budget: Duration) -> Resource {
     Resource::builder_empty().with_schema_url(attributes, schema_url).build()
 }
 
-/// The resource of metrics: without what differs from process to process of one service.
-pub(crate) fn for_metrics(resource: &Resource) -> Resource {
-    let kept = resource.iter().filter(|(key, _)| {
-        let key = key.as_str();
-        !(key.starts_with("process.") || key.starts_with("container.") || key == "host.name")
-    });
-    let kept: Vec<KeyValue> = kept.map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-    Resource::builder_empty().with_schema_url(kept, resource.schema_url().unwrap_or(SCHEMA_URL).to_owned()).build()
-}
-
 fn service(context: &Context<'_>) -> Attributes {
     let mut found: Attributes = vec![("service.namespace", context.config.app.clone().into())];
     let config = context.config;
@@ -290,11 +280,6 @@ mod tests {
             assert_eq!(text(&found, key).as_deref(), Some(expected), "{key}");
         }
         assert_eq!(found.schema_url(), Some(SCHEMA_URL));
-        let reduced = for_metrics(&found);
-        for gone in ["host.name", "container.id", "process.pid"] {
-            assert_eq!(text(&reduced, gone), None, "{gone}");
-        }
-        assert!(text(&reduced, "service.name").is_some() && text(&reduced, "k8s.pod.name").is_some());
     }
 
     #[test]
