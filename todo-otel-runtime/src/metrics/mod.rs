@@ -13,8 +13,12 @@ pub mod model;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 mod point;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod read;
 mod resource;
+#[cfg(feature = "prometheus")]
+pub mod serve;
 pub(crate) mod site;
 mod start;
 pub(crate) mod state;
