@@ -31,7 +31,7 @@ use super::{
     sample::Sampler,
     text,
     throttle::{Denied, Suppressed, Throttle},
-    vocabulary::Vocabulary,
+    vocabulary::Words,
 };
 use crate::config::{Config, ExporterKind, LevelFilter, LogFormat, LogsConfig, Redactor};
 
@@ -96,7 +96,7 @@ pub(crate) struct Shaped<'a> {
     pub service: &'a str,
     pub version: &'a str,
     pub user_context: &'a str,
-    pub words: &'a Vocabulary,
+    pub words: &'a Words,
     /// Target, location and span id as well.
     pub details: bool,
 }
@@ -128,7 +128,7 @@ pub(crate) type Out = Box<dyn Fn(&str) + Send + Sync>;
 /// Everything between a record and its destinations.
 pub(crate) struct Pipeline {
     keys: Keys,
-    words: Vocabulary,
+    words: Words,
     service: String,
     version: String,
     user_context: String,
@@ -196,7 +196,7 @@ impl Pipeline {
             |key: &'static str| resource.get(&Key::from_static_str(key)).map_or(String::new(), |v| v.to_string());
         Self {
             keys: Keys::of(&setup.app),
-            words: logs.vocabulary,
+            words: Words::new(&setup.app, &logs.vocabulary),
             service: text("service.name"),
             version: text("service.version"),
             user_context: logs.user_context.clone(),
@@ -333,7 +333,7 @@ impl Pipeline {
     fn put_on_span(&self, record: &Record) {
         let Some(name) = record.event_name else { return };
         let exception = self.exceptions_on_spans && record.is_failure();
-        let milestone = self.events_on_spans && self.words.milestones.contains(&name);
+        let milestone = self.events_on_spans && self.words.is_milestone(name);
         if record.span == Span::Current && (exception || milestone) {
             correlate::add_event(if exception { "exception" } else { name }, &record.attributes);
         }
