@@ -3,5 +3,4 @@
 pub mod config;
 pub mod domain;
 pub mod enrich;
-pub mod operate;
 pub mod store;

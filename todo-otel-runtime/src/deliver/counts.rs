@@ -169,6 +169,8 @@ pub(crate) struct Tally {
     waiting: [AtomicU64; 3],
     drained: [AtomicU64; 3],
     dropped: [[AtomicU64; Reason::ALL.len()]; 3],
+    /// The part of `dropped` that has left a tombstone already.
+    buried: [[AtomicU64; Reason::ALL.len()]; 3],
 }
 
 impl Tally {
@@ -207,6 +209,23 @@ impl Tally {
             None => self.delivered[signal as usize].fetch_add(items, Relaxed),
             Some(reason) => self.dropped[signal as usize][reason as usize].fetch_add(items, Relaxed),
         };
+    }
+
+    /// A loss of which a tombstone tells.
+    pub(crate) fn buried(&self, signal: Signal, reason: Reason, items: u64) {
+        self.buried[signal as usize][reason as usize].fetch_add(items, Relaxed);
+    }
+
+    /// Losses of which no tombstone tells yet.
+    pub(crate) fn unburied(&self) -> Vec<Dropped> {
+        let mut losses = self.snapshot().dropped;
+        losses.retain(|loss| loss.reason.is_loss());
+        for loss in &mut losses {
+            let buried = self.buried[loss.signal as usize][loss.reason as usize].load(Relaxed);
+            loss.items = loss.items.saturating_sub(buried);
+        }
+        losses.retain(|loss| loss.items > 0);
+        losses
     }
 
     /// A segment of another process was delivered.

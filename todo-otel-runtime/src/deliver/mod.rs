@@ -1,16 +1,36 @@
 //! The last metre: takes encoded OTLP bodies, gets them to the receiver or onto the disk, and accounts for every item.
 //!
+//! A command spools first and leaves the sending to a detached child, or sends at its exit where no child may live. A
+//! service sends from memory by one thread and spools what does not get out.
+//!
 //! What is not here: encoding (exporters and `metrics::otlp`), deciding what is recorded, and any knowledge of spans.
 
+mod account;
+mod breaker;
+mod clock;
 mod counted;
 mod counts;
+mod diagnosis;
+mod drain;
+#[cfg(target_os = "linux")]
+pub(crate) mod drainer;
+mod finish;
+#[cfg(target_os = "linux")]
+mod fork;
 mod gate;
+mod inner;
 mod items;
+mod operate;
+#[cfg(target_os = "linux")]
+mod plan;
+mod queue;
 mod send;
 #[cfg(feature = "grpc")]
 mod send_grpc;
 mod send_http;
+mod sender;
 mod settings;
+mod spool;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls")]
@@ -19,48 +39,29 @@ mod verdict;
 
 pub use counted::Counted;
 pub use counts::{Counts, Dropped, Reason};
+pub use operate::{FlushReport, PurgeReport, SpoolStatus, flush, purge, status};
 
 use crate::{
-    config::{Config, Signal},
+    config::{Config, Role, Signal},
     error::InitError,
 };
 use bytes::Bytes;
-use counts::Tally;
 use gate::Gate;
+use inner::Inner;
 use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{Protocol, RetryPolicy, WithExportConfig, WithHttpConfig};
-use send::{Attempt, Encoding, Network, Transport};
+use queue::Body;
+use send::{Network, Transport};
 use settings::Settings;
 use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant, SystemTime},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
 };
-use verdict::Verdict;
 
 /// Takes bodies in, gets them out. Clones share one queue and one set of counts.
 #[derive(Clone)]
 pub struct Delivery {
     inner: Arc<Inner>,
-}
-
-struct Inner {
-    settings: Settings,
-    tally: Tally,
-    network: Network,
-    queue: Mutex<VecDeque<Body>>,
-    finished: AtomicBool,
-}
-
-/// One encoded request on its way.
-#[derive(Clone, Debug)]
-struct Body {
-    signal: Signal,
-    items: u64,
-    bytes: Bytes,
 }
 
 /// What became of a body at the gate.
@@ -81,18 +82,11 @@ impl Delivery {
     /// # Errors
     /// An endpoint that is no http or https URL, or one that needs a feature which this build lacks.
     pub fn new(config: &Config) -> Result<Delivery, InitError> {
-        Ok(Delivery::with_settings(Settings::new(config)?))
+        Ok(Delivery::with(Settings::new(config)?, Box::<Network>::default()))
     }
 
-    fn with_settings(settings: Settings) -> Delivery {
-        let inner = Inner {
-            settings,
-            tally: Tally::default(),
-            network: Network::default(),
-            queue: Mutex::default(),
-            finished: AtomicBool::new(false),
-        };
-        Delivery { inner: Arc::new(inner) }
+    fn with(settings: Settings, transport: Box<dyn Transport>) -> Delivery {
+        Delivery { inner: Arc::new(Inner::new(settings, transport)) }
     }
 
     /// The HTTP client for the exporter of a signal: accepts every body at once and never waits.
@@ -132,9 +126,12 @@ impl Delivery {
         exporter.map(|exporter| Counted::new(exporter, self.clone())).map_err(not_built)
     }
 
-    /// Takes one encoded `Export…ServiceRequest`. Never waits.
+    /// Takes one encoded `Export…ServiceRequest`. Never waits for the network.
     pub fn accept(&self, signal: Signal, body: Bytes) {
-        self.take(signal, body);
+        if self.take(signal, body).items == 0 {
+            // Not even framed: nobody can say how many items it was meant to hold.
+            self.drop_items(signal, Reason::Encode, 1);
+        }
     }
 
     /// Counts items that were lost, or left out by a decision, before they became a body.
@@ -149,23 +146,16 @@ impl Delivery {
 
     /// Gets out what is there, at most until the deadline; delivery goes on afterwards.
     pub fn flush(&self, deadline: Instant) -> Counts {
-        while Instant::now() < deadline {
-            let Some(body) = self.inner.queue().pop_front() else { break };
-            if let Some(body) = self.inner.send(body, deadline) {
-                self.inner.queue().push_front(body);
-                break;
-            }
-        }
-        self.counts()
+        finish::flush(&self.inner, deadline);
+        Counts { timed_out: Instant::now() >= deadline, ..self.counts() }
     }
 
-    /// Gets out what is there on the calling thread, at most until the deadline, and ends delivery. Later bodies are
-    /// dropped as `shutdown`. A second call returns the counts at once.
+    /// Ends delivery: what does not get out until the deadline is spooled, what cannot be spooled is dropped and
+    /// counted. Later bodies are dropped as `shutdown`. A second call returns the counts at once.
     pub fn finish(&self, deadline: Instant) -> Counts {
-        self.inner.finished.store(true, Ordering::SeqCst);
-        self.flush(deadline);
-        for body in self.inner.queue().drain(..) {
-            self.inner.tally.dropped(body.signal, Reason::Deadline, body.items);
+        let first = !self.inner.finished.swap(true, Ordering::SeqCst);
+        if first && self.inner.pid == std::process::id() {
+            finish::finish(&self.inner, deadline);
         }
         Counts { timed_out: Instant::now() >= deadline, ..self.counts() }
     }
@@ -177,18 +167,53 @@ impl Delivery {
         };
         let items = too_large + parts.iter().map(|(_, items)| items).sum::<u64>();
         inner.tally.emitted(signal, items);
-        if too_large > 0 {
-            inner.tally.dropped(signal, Reason::Limit, too_large);
-        }
-        if inner.finished.load(Ordering::SeqCst) {
-            inner.tally.dropped(signal, Reason::Shutdown, items - too_large);
+        inner.tally.dropped(signal, Reason::Limit, too_large);
+        let refused = if inner.pid != std::process::id() {
+            Some(Reason::Fork)
+        } else if inner.finished.load(Ordering::SeqCst) {
+            Some(Reason::Shutdown)
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            inner.tally.dropped(signal, reason, items - too_large);
             return Accepted { items, kept: false };
         }
-        let mut queue = inner.queue();
+        let mut kept = true;
         for (bytes, items) in parts {
-            queue.push_back(Body { signal, items, bytes });
+            kept &= self.keep(inner.body(signal, items, bytes));
         }
-        Accepted { items, kept: true }
+        Accepted { items, kept }
+    }
+
+    /// Into memory or onto the disk, as the role says. False when it was dropped.
+    fn keep(&self, body: Body) -> bool {
+        let inner = &self.inner;
+        let to_memory = match inner.settings.role {
+            Role::Cli => finish::sends_itself(inner),
+            Role::Service => sender::ensure(inner),
+        };
+        let body = if to_memory {
+            match inner.queue.push(body) {
+                Ok(()) => return true,
+                Err(body) => body,
+            }
+        } else {
+            body
+        };
+        let (mut body, reason) = match inner.spool(body) {
+            Ok(()) => return true,
+            Err(back) => back,
+        };
+        // Not on disk: it stays in memory, and the end of the process is its chance.
+        body.unspooled = Some(reason);
+        match inner.queue.push(body) {
+            Ok(()) => true,
+            Err(body) => {
+                inner.tally.dropped(body.signal, Reason::QueueFull, body.items);
+                false
+            }
+        }
     }
 }
 
@@ -200,41 +225,5 @@ fn not_built(error: opentelemetry_otlp::ExporterBuildError) -> InitError {
         setting: "OTLP exporter".to_owned(),
         problem: error.to_string(),
         hint: "report this: the exporter refused settings that the runtime made".to_owned(),
-    }
-}
-
-impl Inner {
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Body>> {
-        self.queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// One attempt; gives the body back when it is to be kept.
-    fn send(&self, body: Body, deadline: Instant) -> Option<Body> {
-        let Some(route) = self.settings.route(body.signal) else {
-            self.tally.dropped(body.signal, Reason::NoSpool, body.items);
-            return None;
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let attempt = Attempt {
-            route,
-            signal: body.signal,
-            body: body.bytes.clone(),
-            encoding: Encoding::Identity,
-            idempotency_key: "",
-            limit: route.timeout.map_or(left, |timeout| timeout.min(left)),
-        };
-        match verdict::verdict(&self.network.send(&attempt), SystemTime::now()) {
-            Verdict::Delivered { rejected } => {
-                let rejected = rejected.min(body.items);
-                self.tally.delivered(body.signal, body.items - rejected);
-                self.tally.dropped(body.signal, Reason::Rejected, rejected);
-                None
-            }
-            Verdict::Later { .. } => Some(body),
-            Verdict::Misconfigured | Verdict::Refused => {
-                self.tally.dropped(body.signal, Reason::Rejected, body.items);
-                None
-            }
-        }
     }
 }

@@ -47,8 +47,6 @@ pub(crate) struct Record {
     pub location: Location,
     /// Never rate-limited, never sampled away.
     pub always: bool,
-    /// For lines on standard error only.
-    pub local: bool,
     /// Distinguishes call sites that share a line.
     pub site: usize,
 }
@@ -66,7 +64,6 @@ impl Record {
             time: SystemTime::now(),
             location: Location::default(),
             always: false,
-            local: false,
             site: 0,
         }
     }
@@ -92,17 +89,6 @@ impl Record {
     /// Says where it was written.
     pub fn at(mut self, location: Location) -> Self {
         self.location = location;
-        self
-    }
-
-    /// True for the events of failures.
-    pub fn is_failure(&self) -> bool {
-        self.event_name.is_some_and(|name| name == "exception" || name.ends_with(".exception"))
-    }
-
-    /// Keeps it from being exported.
-    pub fn local(mut self) -> Self {
-        self.local = true;
         self
     }
 

@@ -27,7 +27,6 @@ use super::{
     vocabulary::{Alias, Vocabulary},
 };
 use crate::config::{ExporterKind, LevelFilter, LogFormat, LogsConfig, Redactor};
-use crate::names::{Row, Stability};
 
 const WORDS: Vocabulary = Vocabulary::EMPTY
     .aliases(&[
@@ -35,7 +34,7 @@ const WORDS: Vocabulary = Vocabulary::EMPTY
         Alias::new("gen_ai.request.model", "model"),
         Alias::milliseconds("shop.duration", "duration_ms"),
     ])
-    .names(&[Row::event("{app}.sold", Stability::Own, &[])]);
+    .milestones(&["shop.sold"]);
 
 fn logs_config() -> LogsConfig {
     LogsConfig {

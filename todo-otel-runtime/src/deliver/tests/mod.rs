@@ -1,6 +1,9 @@
 //! Stories about delivery as a whole; the parts have their own tests beside them.
 
+mod disk;
 mod network;
+mod outage;
+mod spooled;
 
 use super::{Delivery, settings::*};
 use crate::config::{Compression, Durability, Protocol, Role, Signal};
@@ -41,7 +44,7 @@ pub(crate) fn settings(url: &str, protocol: Protocol) -> Settings {
         max_bytes: 64 << 20,
         max_age: Duration::from_secs(72 * 3600),
         detached: false,
-        exit_flush: Duration::from_millis(200),
+        exit_flush: Duration::from_secs(60),
         resource: vec![("service.name".to_owned(), "acme".to_owned())],
     }
 }
@@ -64,5 +67,46 @@ pub(crate) fn within(ms: u64) -> Instant {
 }
 
 pub(crate) fn delivery(settings: Settings) -> Delivery {
-    Delivery::with_settings(settings)
+    Delivery::with(settings, Box::<crate::deliver::send::Network>::default())
+}
+
+/// As `settings`, with a spool in this directory; sends nothing by itself.
+pub(crate) fn spooling(url: &str, protocol: Protocol, dir: &std::path::Path) -> Settings {
+    Settings { spool_root: Some(dir.join("spool")), exit_flush: Duration::ZERO, ..settings(url, protocol) }
+}
+
+/// Private, as the state directory of a user is.
+pub(crate) fn private_dir() -> tempfile::TempDir {
+    tempfile::tempdir().expect("temporary directory")
+}
+
+/// The spool's own folder below `dir`.
+pub(crate) fn folder(dir: &std::path::Path) -> std::path::PathBuf {
+    dir.join("spool/0123456789abcdef")
+}
+
+/// Files in the folder with this ending, sorted.
+pub(crate) fn files(dir: &std::path::Path, ending: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder(dir)).map(|dir| dir.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let mut names: Vec<String> =
+        entries.into_iter().filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.ends_with(ending)).collect();
+    names.sort();
+    names
+}
+
+/// Drains the spool once with the lock, as a later process would.
+pub(crate) fn drain_once(settings: &Settings) -> (crate::deliver::drain::Ended, crate::deliver::Counts) {
+    let inner = crate::deliver::inner::Inner::new(settings.clone(), Box::<crate::deliver::send::Network>::default());
+    let destination = inner.destination(0).expect("usable spool");
+    let _lock = destination.spool.drain_lock().expect("nobody else drains");
+    let ended = inner.pass(destination, within(10_000), None);
+    (ended, inner.tally.snapshot())
+}
+
+/// Ids of the accepted spans, sorted.
+pub(crate) fn ids(receiver: &otlp_test_support::Receiver) -> Vec<u64> {
+    let id = |id: &[u8]| u64::from_be_bytes(id.try_into().expect("eight bytes")) - 1;
+    let mut ids: Vec<u64> = receiver.spans().iter().map(|span| id(&span.span_id)).collect();
+    ids.sort_unstable();
+    ids
 }

@@ -1,3 +1,0 @@
-//! What operators need: the Grafana stack as data, rendered into `deploy/`.
-
-pub mod stack;

@@ -1,0 +1,221 @@
+//! What all clones of a `Delivery` share, and the three ways a body can go: sent, spooled, dropped.
+
+use super::{
+    breaker::Breaker,
+    clock::{self, Now},
+    counts::{Reason, Tally},
+    diagnosis,
+    drain::{Destination, Ended, FAIR_TRY, Pass},
+    queue::{Body, Queue},
+    send::{Attempt, Transport},
+    settings::Settings,
+    spool::{Limits, RealDisk, Refused, Spool, segment},
+    verdict::{Verdict, verdict},
+};
+use crate::config::{Compression, Durability, Role, Signal};
+use std::{
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
+    time::Instant,
+};
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) tally: Tally,
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) queue: Queue,
+    /// One per destination; `None` = memory only.
+    destinations: Vec<OnceLock<Option<Destination>>>,
+    /// Breakers of destinations without a spool.
+    memory_breakers: Vec<Mutex<Breaker>>,
+    pub(crate) run: u32,
+    pub(crate) pid: u32,
+    pub(crate) finished: AtomicBool,
+}
+
+impl Inner {
+    pub(crate) fn new(settings: Settings, transport: Box<dyn Transport>) -> Inner {
+        let count = settings.destinations.len();
+        Inner {
+            tally: Tally::default(),
+            transport,
+            queue: Queue::default(),
+            destinations: (0..count).map(|_| OnceLock::new()).collect(),
+            memory_breakers: (0..count).map(|_| Mutex::default()).collect(),
+            // Zero marks the runtime's own accounts.
+            run: (clock::random() as u32).max(1),
+            pid: std::process::id(),
+            finished: AtomicBool::new(false),
+            settings,
+        }
+    }
+
+    /// The destination's spool, opened at first use.
+    pub(crate) fn destination(&self, index: usize) -> Option<&Destination> {
+        let cell = self.destinations.get(index)?;
+        cell.get_or_init(|| open(&self.settings, index, self.run, true)).as_ref()
+    }
+
+    /// Every destination with a usable spool.
+    pub(crate) fn spools(&self) -> impl Iterator<Item = &Destination> {
+        (0..self.destinations.len()).filter_map(|index| self.destination(index))
+    }
+
+    fn destination_of(&self, signal: Signal) -> Option<&Destination> {
+        self.destination(self.settings.route(signal)?.destination)
+    }
+
+    /// Runs a change on the breaker of a signal's destination; saved when this process may save it.
+    fn breaker<T>(&self, signal: Signal, change: impl FnOnce(&mut Breaker) -> T) -> Option<T> {
+        let index = self.settings.route(signal)?.destination;
+        if let Some(destination) = self.destination(index) {
+            let mut breaker = destination.breaker();
+            let before = breaker.clone();
+            let result = change(&mut breaker);
+            if (breaker.failures, breaker.opened) != (before.failures, before.opened) {
+                // Somebody else's lock means somebody else's knowledge is at least as new.
+                if let Some(_lock) = destination.spool.drain_lock() {
+                    destination.spool.save_breaker(&breaker);
+                }
+            }
+            return Some(result);
+        }
+        let breaker = self.memory_breakers.get(index)?;
+        Some(change(&mut breaker.lock().unwrap_or_else(|poisoned| poisoned.into_inner())))
+    }
+
+    pub(crate) fn may_send(&self, signal: Signal) -> bool {
+        self.breaker(signal, |breaker| breaker.may_send(&Now::read())).unwrap_or(false)
+    }
+
+    pub(crate) fn pass(&self, destination: &Destination, deadline: Instant, halt: Option<&AtomicBool>) -> Ended {
+        destination.pass(&Pass {
+            settings: &self.settings,
+            transport: self.transport.as_ref(),
+            tally: &self.tally,
+            deadline,
+            halt,
+        })
+    }
+
+    fn gzip(&self, signal: Signal) -> bool {
+        self.settings.route(signal).is_some_and(|route| route.compression == Compression::Gzip)
+    }
+
+    /// One attempt for a body in memory. Returns what is to become of it, without having counted it.
+    pub(crate) fn attempt(&self, body: &Body, deadline: Instant) -> Outcome {
+        let Some(route) = self.settings.route(body.signal) else { return Outcome::Keep };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Outcome::Keep;
+        }
+        let (bytes, encoding) = segment::encode(&body.bytes, self.gzip(body.signal));
+        let answer = self.transport.send(&Attempt {
+            route,
+            signal: body.signal,
+            body: bytes,
+            encoding,
+            idempotency_key: &body.key,
+            limit: route.timeout.map_or(left, |timeout| timeout.min(left)),
+        });
+        let now = Now::read();
+        match verdict(&answer, now.wall()) {
+            Verdict::Delivered { rejected } => {
+                self.breaker(body.signal, |breaker| breaker.succeeded(&now));
+                Outcome::Delivered { rejected: rejected.min(body.items) }
+            }
+            Verdict::Later { asked, tls } => {
+                if let Some(problem) = tls {
+                    diagnosis::tls(&problem);
+                }
+                if Instant::now() < deadline || left >= FAIR_TRY || asked.is_some() {
+                    self.breaker(body.signal, |breaker| breaker.failed(asked, &now, clock::random()));
+                }
+                Outcome::Keep
+            }
+            Verdict::Misconfigured => {
+                self.breaker(body.signal, |breaker| breaker.misconfigured(&now, clock::random()));
+                Outcome::Refused
+            }
+            Verdict::Refused => {
+                self.breaker(body.signal, |breaker| breaker.succeeded(&now));
+                Outcome::Refused
+            }
+        }
+    }
+
+    /// Counts what an attempt came to; a body to be kept goes to the spool.
+    pub(crate) fn settle(&self, body: Body, outcome: Outcome) {
+        match outcome {
+            Outcome::Delivered { rejected } => {
+                self.tally.delivered(body.signal, body.items - rejected);
+                self.tally.dropped(body.signal, Reason::Rejected, rejected);
+            }
+            Outcome::Refused => self.tally.dropped(body.signal, Reason::Rejected, body.items),
+            Outcome::Keep => {
+                if let Err((body, reason)) = self.spool(body) {
+                    self.tally.dropped(body.signal, body.unspooled.unwrap_or(reason), body.items);
+                }
+            }
+        }
+    }
+
+    /// Stores a body and counts it; gives it back uncounted when that is impossible, with the reason.
+    pub(crate) fn spool(&self, body: Body) -> Result<(), (Body, Reason)> {
+        let Some(destination) = self.destination_of(body.signal) else { return Err((body, Reason::NoSpool)) };
+        match destination.spool.write(body.signal, body.items, &body.bytes, self.gzip(body.signal)) {
+            Ok(name) => {
+                self.tally.spooled(body.signal, body.items);
+                // A service keeps the exact caps while draining; of commands every sixteenth looks.
+                if self.settings.role == Role::Service || name.random % 16 == 0 {
+                    destination.count_lost(&self.tally, &destination.spool.evict_if_full());
+                }
+                Ok(())
+            }
+            Err(reason) => Err((body, reason)),
+        }
+    }
+
+    /// A body of this process with its idempotency key.
+    pub(crate) fn body(&self, signal: Signal, items: u64, bytes: bytes::Bytes) -> Body {
+        let key = format!("{:08x}-{}-{:016x}", self.run, self.pid, clock::random());
+        Body { signal, items, bytes, key, unspooled: None }
+    }
+}
+
+/// What is to become of a body after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Delivered { rejected: u64 },
+    Refused,
+    Keep,
+}
+
+/// Opens a destination's spool; says so when it is refused.
+pub(crate) fn open(settings: &Settings, index: usize, run: u32, create: bool) -> Option<Destination> {
+    let path = settings.spool_dir(index)?;
+    match RealDisk::open(&path, create, settings.durability != Durability::Process) {
+        Ok(disk) => {
+            let spool = Spool::new(Arc::new(disk), limits(settings), settings.durability, run);
+            Some(Destination::new(index, spool, run))
+        }
+        Err(Refused::Unsafe(problem)) => {
+            diagnosis::spool(&problem);
+            None
+        }
+        Err(Refused::Io) => None,
+    }
+}
+
+/// The spool in a folder that exists, whoever it is for.
+pub(crate) fn open_path(settings: &Settings, path: &std::path::Path) -> Option<Spool> {
+    let disk = RealDisk::open(path, false, false).ok()?;
+    Some(Spool::new(Arc::new(disk), limits(settings), settings.durability, (clock::random() as u32).max(1)))
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let segments = match settings.role {
+        Role::Cli => 1024,
+        Role::Service => 8192,
+    };
+    Limits { bytes: settings.max_bytes, segments, age: settings.max_age }
+}
