@@ -3,4 +3,5 @@
 pub mod config;
 pub mod domain;
 pub mod enrich;
+pub mod operate;
 pub mod store;

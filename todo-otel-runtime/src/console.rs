@@ -102,7 +102,7 @@ impl SpanExporter for ConsoleExporter {
 }
 
 /// Columns of the terminal behind standard error; 0 = there is none.
-fn terminal_columns() -> usize {
+pub(crate) fn terminal_columns() -> usize {
     let stderr = std::io::stderr();
     if !stderr.is_terminal() {
         return 0;

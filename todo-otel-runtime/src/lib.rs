@@ -18,6 +18,8 @@ pub mod deliver;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 mod error;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
+mod last;
+#[cfg(all(feature = "runtime", not(feature = "off")))]
 mod logs;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 pub mod metrics;
@@ -36,7 +38,8 @@ mod telemetry;
 pub use crate::{
     config::{Config, Role},
     error::InitError,
+    last::{LastTrace, LastTraces, last_traces},
     logs::{Alias, Vocabulary, escape, tracing_layer},
-    telemetry::{ShutdownReport, Telemetry, init, on_start},
+    telemetry::{ShutdownReport, Telemetry, TelemetryBuilder, exit, init, on_start},
 };
 pub use todo_otel_macros::{db_span, red_metrics, traced};

@@ -1,5 +1,5 @@
-//! The link-time list: each declaration puts one entry into a section of its own, and the linker says where it begins and
-//! ends. On other platforms the list is what has been used so far.
+//! The link-time list: each declaration puts one entry into a section of its own, and the linker says where the section
+//! begins and ends. Where no such section exists the list is empty, and only what was used is known.
 
 use crate::metrics::Instrument;
 
@@ -7,13 +7,107 @@ use crate::metrics::Instrument;
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(16))]
 pub struct Entry {
-    instrument: Option<&'static Instrument>,
-    reserved: Option<&'static ()>,
+    pub(super) instrument: Option<&'static Instrument>,
+    pub(super) reserved: Option<&'static ()>,
 }
 
 impl Entry {
     /// A business instrument.
     pub const fn instrument(instrument: &'static Instrument) -> Self {
         Entry { instrument: Some(instrument), reserved: None }
+    }
+
+    const NOTHING: Entry = Entry { instrument: None, reserved: None };
+}
+
+// Without an entry the linker would not define the section's ends.
+#[used]
+#[cfg_attr(any(target_os = "linux", target_os = "android", target_os = "freebsd"), unsafe(link_section = "otel_sites"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__otel_sites"))]
+#[cfg_attr(windows, unsafe(link_section = ".otel$b"))]
+static NOTHING: Entry = Entry::NOTHING;
+
+/// All entries of all crates of this program.
+pub(super) fn entries() -> &'static [Entry] {
+    let (start, stop) = section::ends();
+    let bytes = (stop as usize).saturating_sub(start as usize);
+    // SAFETY: the two pointers are the ends of a section that the linker fills with `Entry` statics and nothing else.
+    // `Entry` is 16 bytes and aligned to 16, so entries follow each other without gaps; padding, where a linker adds it, is
+    // zero and a multiple of 16, which is `Entry::NOTHING`. The section is never written.
+    unsafe { std::slice::from_raw_parts(start, bytes / size_of::<Entry>()) }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+mod section {
+    use super::Entry;
+
+    // SAFETY: both symbols are defined by the linker for every section whose name is a C identifier; only their addresses
+    // are taken.
+    unsafe extern "C" {
+        #[link_name = "__start_otel_sites"]
+        static START: Entry;
+        #[link_name = "__stop_otel_sites"]
+        static STOP: Entry;
+    }
+
+    pub(super) fn ends() -> (*const Entry, *const Entry) {
+        (&raw const START, &raw const STOP)
+    }
+}
+
+#[cfg(target_vendor = "apple")]
+mod section {
+    use super::Entry;
+
+    // SAFETY: both symbols are defined by the linker for the section; only their addresses are taken.
+    unsafe extern "C" {
+        #[link_name = "\x01section$start$__DATA$__otel_sites"]
+        static START: Entry;
+        #[link_name = "\x01section$end$__DATA$__otel_sites"]
+        static STOP: Entry;
+    }
+
+    pub(super) fn ends() -> (*const Entry, *const Entry) {
+        (&raw const START, &raw const STOP)
+    }
+}
+
+#[cfg(windows)]
+mod section {
+    use super::Entry;
+
+    // The linker sorts by what follows the `$`, so these two stand round all entries.
+    #[unsafe(link_section = ".otel$a")]
+    static START: [Entry; 0] = [];
+    #[unsafe(link_section = ".otel$c")]
+    static STOP: [Entry; 0] = [];
+
+    pub(super) fn ends() -> (*const Entry, *const Entry) {
+        ((&raw const START).cast(), (&raw const STOP).cast())
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_vendor = "apple", windows)))]
+mod section {
+    use super::{Entry, NOTHING};
+
+    pub(super) fn ends() -> (*const Entry, *const Entry) {
+        (&raw const NOTHING, &raw const NOTHING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::counter;
+
+    counter! { static NEVER_USED: u64 = "link.never.used", unit = "{thing}", labels = { "flag": bool } }
+
+    #[test]
+    fn an_instrument_that_was_never_used_is_in_the_list() {
+        let known: Vec<_> =
+            entries().iter().filter_map(|entry| entry.instrument).map(|i| i.definition().name).collect();
+        assert!(known.contains(&"link.never.used"), "{known:?}");
+        assert_eq!(NEVER_USED.instrument().definition().keys, ["flag"]);
     }
 }

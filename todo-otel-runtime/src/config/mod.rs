@@ -16,6 +16,8 @@ mod source;
 mod table;
 mod value;
 
+pub(crate) use self::value::percent_decode;
+
 pub use self::{
     builder::{ConfigBuilder, Flags},
     explain::{Setting, explain},

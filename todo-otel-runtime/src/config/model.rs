@@ -129,6 +129,8 @@ pub struct ResourceConfig {
     pub detectors: Vec<String>,
     /// Schema URL of the resource; the runtime's own when unset.
     pub schema_url: Option<String>,
+    /// Variables that platforms set and detectors look at.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// Spans.

@@ -92,7 +92,7 @@ pub(super) fn list(text: &str) -> Vec<String> {
 }
 
 /// Percent-decoding; `+` stays. `None`: a broken escape or not UTF-8.
-pub(super) fn percent_decode(text: &str) -> Option<String> {
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -4,7 +4,7 @@ use opentelemetry::{
     Context, Key, KeyValue, SpanId, TraceFlags, TraceId, Value, logs::AnyValue, trace::TraceContextExt,
 };
 
-use super::vocabulary::Vocabulary;
+use super::vocabulary::Words;
 
 /// Ids of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) struct Correlation {
 }
 
 /// The current span of this thread.
-pub(crate) fn current(_words: &Vocabulary) -> Correlation {
+pub(crate) fn current(_words: &Words) -> Correlation {
     let span = Context::map_current(|context| {
         let span = context.span();
         let ids = span.span_context();
@@ -33,7 +33,7 @@ pub(crate) fn current(_words: &Vocabulary) -> Correlation {
 }
 
 /// Kind of the operation that is running on this thread.
-pub(crate) fn operation_of(words: &Vocabulary) -> Option<&'static str> {
+pub(crate) fn operation_of(words: &Words) -> Option<&'static str> {
     current(words).operation
 }
 

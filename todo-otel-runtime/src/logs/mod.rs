@@ -23,7 +23,7 @@ mod selflog;
 mod slot;
 mod text;
 mod throttle;
-mod time;
+pub(crate) mod time;
 mod vocabulary;
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ pub(crate) fn install(config: &Config, resource: &Resource, exporter: Option<Exp
     };
     let pipeline = Arc::new(Pipeline::new(&Setup::of(config), resource, exporter.map(|e| e.0), Box::new(to_stderr)));
     slot::set(pipeline.clone());
-    let _ = tracing_subscriber::registry().with(tracing_layer()).try_init();
+    let _ = tracing_subscriber::registry().with(tracing_layer()).with(forward::Alone).try_init();
     let interval = match config.role {
         Role::Cli => Duration::ZERO,
         Role::Service => config.logs.schedule_delay.max(Duration::from_millis(10)),
@@ -91,9 +91,11 @@ pub(crate) fn install(config: &Config, resource: &Resource, exporter: Option<Exp
 
 /// Takes one of the runtime's own records to its destinations.
 pub(crate) fn emit(record: Record) {
-    if let Some(pipeline) = slot::current() {
-        pipeline.submit(pipeline.wanted(&record), || record);
+    let Some(pipeline) = slot::current() else { return };
+    if record.is_failure() && forward::has_listeners() {
+        pipeline.show_to_others(&record);
     }
+    pipeline.submit(pipeline.wanted(&record), || record);
 }
 
 impl Handle {

@@ -23,7 +23,7 @@ use tracing_subscriber::{EnvFilter, filter::Targets};
 
 use super::{
     correlate::{self, Correlation},
-    json,
+    forward, json,
     limit::Limits,
     names::Keys,
     queue::{self, Counts, Export, Queue},
@@ -31,9 +31,9 @@ use super::{
     sample::Sampler,
     text,
     throttle::{Denied, Suppressed, Throttle},
-    vocabulary::Vocabulary,
+    vocabulary::Words,
 };
-use crate::config::{Config, LevelFilter, LogFormat, LogsConfig, Redactor};
+use crate::config::{Config, ExporterKind, LevelFilter, LogFormat, LogsConfig, Redactor};
 
 /// Attributes that the pipeline adds: operation, user context, code location (3), uid, baggage (3).
 const OWN_ATTRIBUTES: usize = 9;
@@ -96,7 +96,7 @@ pub(crate) struct Shaped<'a> {
     pub service: &'a str,
     pub version: &'a str,
     pub user_context: &'a str,
-    pub words: &'a Vocabulary,
+    pub words: &'a Words,
     /// Target, location and span id as well.
     pub details: bool,
 }
@@ -128,7 +128,7 @@ pub(crate) type Out = Box<dyn Fn(&str) + Send + Sync>;
 /// Everything between a record and its destinations.
 pub(crate) struct Pipeline {
     keys: Keys,
-    words: Vocabulary,
+    words: Words,
     service: String,
     version: String,
     user_context: String,
@@ -185,8 +185,9 @@ impl Pipeline {
             let provider = queue::provider(&queue, resource);
             Exported { gate: Gate::new(&logs.filter), logger: provider.logger(""), provider, queue }
         });
-        let console = logs.console.map(|format| Console {
-            gate: Gate::new(&logs.console_filter),
+        let as_exporter = logs.exporters.contains(&ExporterKind::Console).then_some(LogFormat::Console);
+        let console = logs.console.or(as_exporter).map(|format| Console {
+            gate: Gate::new(if logs.console.is_some() { &logs.console_filter } else { &logs.filter }),
             format,
             color: logs.color && format == LogFormat::Console,
             details: logs.span_events,
@@ -195,7 +196,7 @@ impl Pipeline {
             |key: &'static str| resource.get(&Key::from_static_str(key)).map_or(String::new(), |v| v.to_string());
         Self {
             keys: Keys::of(&setup.app),
-            words: logs.vocabulary,
+            words: Words::new(&setup.app, &logs.vocabulary),
             service: text("service.name"),
             version: text("service.version"),
             user_context: logs.user_context.clone(),
@@ -220,7 +221,7 @@ impl Pipeline {
     /// Destinations that the filters leave to one of the runtime's own records.
     pub fn wanted(&self, record: &Record) -> Wanted {
         Wanted {
-            export: self.export.as_ref().is_some_and(|export| export.gate.admits(record)),
+            export: !record.local && self.export.as_ref().is_some_and(|export| export.gate.admits(record)),
             console: self.console.as_ref().is_some_and(|console| console.gate.admits(record)),
         }
     }
@@ -331,11 +332,19 @@ impl Pipeline {
     /// Milestones, and exceptions if asked for, are events of the current span too.
     fn put_on_span(&self, record: &Record) {
         let Some(name) = record.event_name else { return };
-        let exception = self.exceptions_on_spans && name.ends_with("exception");
-        let milestone = self.events_on_spans && self.words.milestones.contains(&name);
+        let exception = self.exceptions_on_spans && record.is_failure();
+        let milestone = self.events_on_spans && self.words.is_milestone(name);
         if record.span == Span::Current && (exception || milestone) {
             correlate::add_event(if exception { "exception" } else { name }, &record.attributes);
         }
+    }
+
+    /// Shows a failure to `tracing` subscribers that are not ours, redacted like everything.
+    pub fn show_to_others(&self, record: &Record) {
+        let Some(_busy) = Busy::enter() else { return };
+        let mut record = record.clone();
+        self.limits.apply(&mut record, &self.redactor, 0);
+        forward::show(&record);
     }
 
     fn report(&self, report: Suppressed) {

@@ -47,6 +47,8 @@ pub(crate) struct Record {
     pub location: Location,
     /// Never rate-limited, never sampled away.
     pub always: bool,
+    /// For lines on standard error only.
+    pub local: bool,
     /// Distinguishes call sites that share a line.
     pub site: usize,
 }
@@ -64,6 +66,7 @@ impl Record {
             time: SystemTime::now(),
             location: Location::default(),
             always: false,
+            local: false,
             site: 0,
         }
     }
@@ -89,6 +92,17 @@ impl Record {
     /// Says where it was written.
     pub fn at(mut self, location: Location) -> Self {
         self.location = location;
+        self
+    }
+
+    /// True for the events of failures.
+    pub fn is_failure(&self) -> bool {
+        self.event_name.is_some_and(|name| name == "exception" || name.ends_with(".exception"))
+    }
+
+    /// Keeps it from being exported.
+    pub fn local(mut self) -> Self {
+        self.local = true;
         self
     }
 

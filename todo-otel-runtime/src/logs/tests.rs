@@ -27,6 +27,7 @@ use super::{
     vocabulary::{Alias, Vocabulary},
 };
 use crate::config::{ExporterKind, LevelFilter, LogFormat, LogsConfig, Redactor};
+use crate::names::{Row, Stability};
 
 const WORDS: Vocabulary = Vocabulary::EMPTY
     .aliases(&[
@@ -34,7 +35,7 @@ const WORDS: Vocabulary = Vocabulary::EMPTY
         Alias::new("gen_ai.request.model", "model"),
         Alias::milliseconds("shop.duration", "duration_ms"),
     ])
-    .milestones(&["shop.sold"]);
+    .names(&[Row::event("{app}.sold", Stability::Own, &[])]);
 
 fn logs_config() -> LogsConfig {
     LogsConfig {

@@ -60,6 +60,7 @@ impl Observer {
     pub fn total<N: Number, L: LabelSet>(&self, counter: &'static Counter<N, L>, value: N, labels: L) {
         if state::enabled() && value.is_countable() {
             let instrument = counter.instrument();
+            instrument.points.observed.store(true, Relaxed);
             instrument.points.with(instrument, &labels.ordinals()[..L::LEN], |point| point.set(value));
         }
     }
@@ -68,6 +69,7 @@ impl Observer {
     pub fn level<N: Number, L: LabelSet>(&self, counter: &'static UpDownCounter<N, L>, value: N, labels: L) {
         if state::enabled() && state::up_down() && value.is_finite() {
             let instrument = counter.instrument();
+            instrument.points.observed.store(true, Relaxed);
             instrument.points.with(instrument, &labels.ordinals()[..L::LEN], |point| point.set(value));
         }
     }

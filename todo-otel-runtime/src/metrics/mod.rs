@@ -13,13 +13,20 @@ pub mod model;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 mod point;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod read;
 mod resource;
+#[cfg(feature = "prometheus")]
+pub mod serve;
 pub(crate) mod site;
+mod start;
 pub(crate) mod state;
+mod temporality;
 pub(crate) mod time;
 
 pub use instrument::{Counter, Definition, Gauge, Histogram, Instrument, InstrumentKind, UpDownCounter};
+pub(crate) use instruments::used;
 pub use instruments::{Observer, observe};
 pub use label::{AllowList, Code, Label, LabelSet, Listed, MAX_LABELS, Ordinal};
 pub use macros::{counter, gauge, histogram, up_down_counter};
@@ -28,3 +35,6 @@ pub use model::Snapshot;
 pub use point::{Number, NumberKind};
 pub use read::snapshot;
 pub use resource::ResourceAttributes;
+pub(crate) use start::start;
+pub use start::{Conflict, check};
+pub use temporality::Reader;

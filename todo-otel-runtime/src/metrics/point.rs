@@ -187,6 +187,8 @@ fn now_ns() -> u64 {
 pub(crate) struct Points {
     closed: OnceLock<Box<[OnceLock<Box<Point>>]>>,
     open: OnceLock<RwLock<Open>>,
+    /// Set by callbacks.
+    pub(crate) observed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -197,7 +199,7 @@ struct Open {
 
 impl Points {
     pub(crate) const fn new() -> Self {
-        Points { closed: OnceLock::new(), open: OnceLock::new() }
+        Points { closed: OnceLock::new(), open: OnceLock::new(), observed: AtomicBool::new(false) }
     }
 
     #[inline]

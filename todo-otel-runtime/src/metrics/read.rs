@@ -1,6 +1,9 @@
 //! Reading: runs the callbacks, adds up all cells and says what they mean as instruments.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::{
     cell::Totals,
@@ -140,7 +143,7 @@ impl Reading {
             let attributes = attributes(definition.keys, u64::MAX, labels.as_deref());
             let exemplars = exemplars_of(point);
             if definition.kind == InstrumentKind::Histogram {
-                let buckets = point.buckets.iter().map(|b| b.load(std::sync::atomic::Ordering::Relaxed)).collect();
+                let buckets = point.buckets.iter().map(|b| b.load(Relaxed)).collect();
                 let sum = f64::from_bits(point.bits());
                 histograms.push(HistogramPoint { attributes, start_unix_ns, unix_ns, buckets, sum, exemplars });
             } else {
@@ -155,8 +158,12 @@ impl Reading {
             }
         });
         let data = match definition.kind {
-            InstrumentKind::Counter => sum(true, points),
-            InstrumentKind::UpDownCounter => sum(false, points),
+            InstrumentKind::Counter | InstrumentKind::UpDownCounter => Data::Sum {
+                monotonic: definition.kind == InstrumentKind::Counter,
+                temporality: PointTemporality::Cumulative,
+                observable: instrument.points.observed.load(Relaxed),
+                points,
+            },
             InstrumentKind::Gauge => Data::Gauge(points),
             InstrumentKind::Histogram => Data::Histogram {
                 temporality: PointTemporality::Cumulative,

@@ -11,6 +11,30 @@ use crate::config::{
 
 const DETECTORS: [&str; 7] = ["service", "process", "os", "host", "container", "k8s", "cloud"];
 
+/// Set by platforms, not by users.
+const PLATFORM: [&str; 20] = [
+    "KUBERNETES_SERVICE_HOST",
+    "K8S_NAMESPACE_NAME",
+    "POD_NAMESPACE",
+    "K8S_POD_NAME",
+    "POD_NAME",
+    "HOSTNAME",
+    "K8S_POD_UID",
+    "POD_UID",
+    "K8S_NODE_NAME",
+    "NODE_NAME",
+    "K8S_CONTAINER_NAME",
+    "CONTAINER_NAME",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "K_SERVICE",
+    "GOOGLE_CLOUD_PROJECT",
+    "WEBSITE_SITE_NAME",
+    "REGION_NAME",
+];
+
 pub(super) fn resolve(layers: &mut Layers, builder: &ConfigBuilder) -> ResourceConfig {
     let mut attributes: Vec<(String, Value)> = Vec::new();
     for (key, value) in &builder.attributes {
@@ -43,6 +67,10 @@ pub(super) fn resolve(layers: &mut Layers, builder: &ConfigBuilder) -> ResourceC
         attributes,
         detectors: detectors.unwrap_or_else(|| DETECTORS.map(str::to_owned).to_vec()),
         schema_url: None,
+        environment: PLATFORM
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), layers.plain(name)?.to_owned())))
+            .collect(),
     }
 }
 

@@ -1,0 +1,3 @@
+//! What operators need: the Grafana stack as data, rendered into `deploy/`.
+
+pub mod stack;

@@ -1,0 +1,52 @@
+//! The Grafana stack as data of the program: dashboards, recording and alert rules. `deploy/` holds what is rendered
+//! from here; a difference fails the tests.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub mod alerts;
+pub mod dashboard;
+pub mod objectives;
+pub mod panels;
+pub mod rules;
+
+#[cfg(test)]
+mod tests;
+
+/// Every generated file: path below `deploy/` and contents.
+pub fn files() -> Vec<(PathBuf, String)> {
+    let mut files: Vec<_> = panels::dashboards()
+        .into_iter()
+        .map(|dashboard| {
+            let name = dashboard.uid.trim_start_matches("todo-");
+            (Path::new("dashboards").join(format!("{name}.json")), format!("{:#}\n", dashboard.render()))
+        })
+        .collect();
+    let rules = Path::new("rules");
+    files.push((rules.join("todo-service.yml"), rules::alert_file("todo", &alerts::service())));
+    files.push((rules.join("todo-pipeline.yml"), rules::alert_file("todo-pipeline", &alerts::pipeline())));
+    files.push((rules.join("todo-objectives.yml"), rules::objective_file(&objectives::all())));
+    files
+}
+
+/// Writes every generated file below `folder`.
+pub fn write(folder: &Path) -> io::Result<()> {
+    for (path, contents) in files() {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, contents)?;
+    }
+    Ok(())
+}
+
+/// The files below `folder` that differ from what would be written.
+pub fn drift(folder: &Path) -> Vec<PathBuf> {
+    let same = |(path, contents): &(PathBuf, String)| {
+        fs::read_to_string(folder.join(path)).is_ok_and(|committed| committed == *contents)
+    };
+    files().into_iter().filter(|file| !same(file)).map(|(path, _)| path).collect()
+}
