@@ -40,6 +40,13 @@ pub use crate::{
     error::InitError,
     last::{LastTrace, LastTraces, last_traces},
     logs::{Alias, Vocabulary, escape, tracing_layer},
+    metrics::Label,
+    record::{
+        current::{Captured, Ids, InFuture, add_event, add_link, capture, current, set_attribute},
+        outcome::ErrorClass,
+        root::{LinkSource, ParentSource},
+        value::Value,
+    },
     telemetry::{ShutdownReport, Telemetry, TelemetryBuilder, exit, init, on_start},
 };
 pub use todo_otel_macros::{db_span, red_metrics, traced};

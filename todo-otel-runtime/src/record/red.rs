@@ -79,6 +79,17 @@ pub struct Series(pub(crate) u32);
 impl Series {
     /// Metrics were off when the call began: nothing is recorded at its end.
     pub const NONE: Series = Series(0);
+
+    /// For the way through a ring.
+    #[inline(always)]
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// What `to_bits` gave.
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Series(bits)
+    }
 }
 /// The metric side of a call site; lives in its static.
 #[derive(Debug)]
@@ -188,6 +199,14 @@ impl Site {
         };
         let Some(cells) = cells else { return self.exit_slowly(series, ticks, end, outcome, failure, span) };
         cells.record(ticks, end, span);
+    }
+
+    /// Takes back an `enter` whose call never began.
+    #[cold]
+    pub fn forget(&'static self, series: Series) {
+        if series != Series::NONE && state::in_flight() && self.metrics.is_some_and(|m| m.in_flight) {
+            self.running(series, -1);
+        }
     }
 
     #[inline(never)]

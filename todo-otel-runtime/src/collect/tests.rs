@@ -1,0 +1,1 @@
+//! The collector from the outside: what goes in comes out.

@@ -1,0 +1,172 @@
+//! What a failed call says in words: the status of the span and one log event per failure.
+//!
+//! An error that climbs the stack is reported once, by the innermost annotated function it passes. The events themselves
+//! are written by `logs`.
+
+use std::{
+    cell::RefCell,
+    hash::{DefaultHasher, Hash, Hasher},
+    panic::PanicHookInfo,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use opentelemetry::logs::Severity;
+
+use super::{
+    id::mix,
+    meta::{Kind, Level, Meta},
+    outcome::{Fault, Outcome},
+    root,
+    span::{LOCAL_ROOT, LOGGED, SpanState},
+};
+use crate::{
+    collect::lane::{self, Note},
+    logs::{self, Failure, Location, Record, Span, SpanRef},
+};
+
+/// Hashes of (trace, failure) that were reported, direct-mapped: an old entry may be forgotten, none is invented.
+static REPORTED: [AtomicU64; 512] = [const { AtomicU64::new(0) }; 512];
+
+fn slot(trace: u128, words: &str) -> (&'static AtomicU64, u64) {
+    let mut hasher = DefaultHasher::new();
+    words.hash(&mut hasher);
+    let key = mix(hasher.finish() ^ trace as u64).max(1);
+    (&REPORTED[key as usize % REPORTED.len()], key)
+}
+
+/// Was this failure, or what caused it, reported in this trace? Remembers it.
+fn is_repeated(trace: u128, fault: &Fault) -> bool {
+    let words = |message: &str| if message.is_empty() { fault.type_name.to_owned() } else { message.to_owned() };
+    let known = |text: &str| {
+        let (cell, key) = slot(trace, text);
+        cell.load(Relaxed) == key
+    };
+    let own = words(&fault.message);
+    if known(&own) || fault.sources.iter().any(|source| known(source)) {
+        return true;
+    }
+    let (cell, key) = slot(trace, &own);
+    cell.store(key, Relaxed);
+    false
+}
+
+/// Says what a call that did not simply succeed has to say.
+pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>, _end: u64) {
+    let panic = if outcome == Outcome::Panic { last_panic() } else { None };
+    if state.is_recorded() {
+        let message = match outcome {
+            Outcome::Panic => panic.clone(),
+            Outcome::Error => fault.map(|fault| fault.message.clone()),
+            _ => None,
+        };
+        if let Some(message) = message.filter(|message| !message.is_empty()) {
+            lane::send(state.id(), Note::Message(message));
+        }
+    }
+    if let Some(fault) = fault
+        && matches!(outcome, Outcome::Error | Outcome::Expected)
+        && !is_repeated(state.trace(), fault)
+    {
+        logs::emit(failed(state, outcome, fault));
+    }
+    if outcome == Outcome::Cancelled {
+        logs::emit(about(state, Severity::Debug, "cancelled"));
+    }
+    if state.has(LOGGED)
+        && let Some(log) = state.meta().log
+        && log.exit
+    {
+        logs::emit(about(state, severity(log.level), "end").attribute("outcome", outcome.as_str()));
+    }
+}
+
+/// The event of the entry.
+#[cold]
+#[inline(never)]
+pub(crate) fn entered(state: &SpanState) {
+    if let Some(log) = state.meta().log
+        && log.enter
+    {
+        logs::emit(about(state, severity(log.level), "begin"));
+    }
+}
+
+/// The one event of a failure.
+fn failed(state: &SpanState, outcome: Outcome, fault: &Fault) -> Record {
+    let meta = state.meta();
+    let root = state.has(LOCAL_ROOT);
+    let (event, severity) = match outcome {
+        Outcome::Expected => ("exception", Severity::Debug),
+        _ => (event_name(meta), if root || meta.kind == Kind::Consumer { Severity::Error } else { Severity::Warn }),
+    };
+    let stacktrace = std::iter::once(&fault.message).chain(&fault.sources).map(String::as_str);
+    let stacktrace = stacktrace.collect::<Vec<_>>().join("\ncaused by: ");
+    Failure {
+        event,
+        severity,
+        target: meta.module,
+        exception_type: fault.type_name,
+        message: &fault.message,
+        stacktrace: (!fault.sources.is_empty()).then_some(stacktrace),
+        error_type: fault.class,
+        span: span_of(state),
+        location: location(meta),
+        root,
+    }
+    .into_record()
+}
+
+/// Named by the kind of operation, as the conventions do.
+fn event_name(meta: &Meta) -> &'static str {
+    let has = |prefix: &str| meta.attributes.iter().any(|key| key.starts_with(prefix));
+    match meta.kind {
+        Kind::Client if has("db.") => "db.client.operation.exception",
+        Kind::Client if has("gen_ai.") => "gen_ai.client.operation.exception",
+        Kind::Client if has("http.") => "http.client.request.exception",
+        Kind::Consumer => "messaging.process.exception",
+        _ => "exception",
+    }
+}
+
+fn about(state: &SpanState, severity: Severity, what: &str) -> Record {
+    let meta = state.meta();
+    Record::new(severity, meta.module, format!("{} {what}", meta.name)).span(span_of(state)).at(location(meta))
+}
+
+fn location(meta: &Meta) -> Location {
+    Location { function: meta.function, file: meta.file, line: meta.line }
+}
+
+fn span_of(state: &SpanState) -> Span {
+    if state.id() == 0 {
+        return Span::Current;
+    }
+    let span = root::span_context(state, false);
+    Span::Of(SpanRef { trace_id: span.trace_id(), span_id: span.span_id(), flags: span.trace_flags() })
+}
+
+fn severity(level: Level) -> Severity {
+    match level {
+        Level::Trace => Severity::Trace,
+        Level::Debug => Severity::Debug,
+        Level::Info => Severity::Info,
+        Level::Warn => Severity::Warn,
+        Level::Error => Severity::Error,
+    }
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps the words of a panic for the spans that it ends; the panic hook calls this.
+pub(crate) fn note_panic(info: &PanicHookInfo<'_>) {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = text.map(str::to_owned);
+    _ = PANIC.try_with(|last| last.try_borrow_mut().map(|mut last| *last = text));
+}
+
+fn last_panic() -> Option<String> {
+    PANIC.try_with(|last| last.try_borrow().ok().and_then(|last| last.clone())).ok().flatten()
+}

@@ -1,0 +1,519 @@
+//! Calls that are futures or streams: measured from the first poll to completion, current only while they are polled.
+//!
+//! One that is dropped earlier was cancelled; one that was never polled never was. The inner future is dropped before its
+//! end is recorded, so that what it cancels ends before it, and without its span being current.
+
+use std::{
+    future::Future,
+    mem::ManuallyDrop,
+    pin::Pin,
+    ptr,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use super::{
+    callsite::Callsite,
+    clock, failure,
+    local::{self, Local},
+    outcome::{Exit, Outcome},
+    root::{self, Start},
+    span::{ATTACHED, CURRENT, LOGGED, Polled, RECORDED, Returns, SpanState, end_of},
+    wire,
+};
+
+/// Measure the time inside of `poll`: two more clock reads for each poll after the first.
+static BUSY: AtomicBool = AtomicBool::new(true);
+
+pub(crate) fn measure_busy(on: bool) {
+    BUSY.store(on, Relaxed);
+}
+
+/// A measured future or stream.
+pub struct Run<F, C> {
+    state: SpanState,
+    /// Ticks inside of `poll`.
+    busy: u64,
+    polls: u32,
+    phase: Phase,
+    exit: Option<C>,
+    inner: ManuallyDrop<F>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not polled.
+    New,
+    /// Begun by whoever built it, not polled.
+    Begun,
+    /// Polled, and to be recorded.
+    Running,
+    /// Nothing to record, or recorded.
+    Quiet,
+}
+
+impl<F: Unpin, C> Unpin for Run<F, C> {}
+
+impl<F, C> Run<F, C> {
+    #[inline(always)]
+    fn new(state: SpanState, phase: Phase, exit: Option<C>, inner: F) -> Self {
+        Run { state, busy: 0, polls: 0, phase, exit, inner: ManuallyDrop::new(inner) }
+    }
+
+    fn polled(&self) -> Polled {
+        Polled { polls: self.polls, busy: self.busy }
+    }
+
+    /// One poll of the inner future, with the span being current; `done` says what the result means.
+    #[inline(always)]
+    fn drive<T>(
+        self: Pin<&mut Self>,
+        poll: impl FnOnce(Pin<&mut F>) -> Poll<T>,
+        is_end: impl FnOnce(&T) -> bool,
+        exit: impl FnOnce(C, &T, &mut Exit<'_>),
+    ) -> Poll<T> {
+        // SAFETY: `inner` is pinned whenever `self` is: it is never moved out, `Run` is `Unpin` only when `F` is, and `drop`
+        // drops it in place. The other fields are never pinned.
+        let (this, inner) = unsafe {
+            let this = self.get_unchecked_mut();
+            let inner = Pin::new_unchecked(&mut *ptr::from_mut(&mut *this.inner));
+            (this, inner)
+        };
+        if this.phase == Phase::Quiet {
+            return poll(inner);
+        }
+        let Some(previous) = this.enter() else { return poll(inner) };
+        this.polls += 1;
+        let busy = this.state.has(RECORDED) && BUSY.load(Relaxed);
+        let since = match this.polls {
+            1 => this.state.start.get(),
+            _ if busy => clock::now(),
+            _ => 0,
+        };
+        this.phase = Phase::Quiet;
+        let unwinding = Unwinding { state: &this.state, previous, polls: this.polls, busy: this.busy, since };
+        let result = poll(inner);
+        std::mem::forget(unwinding);
+        let Poll::Ready(value) = &result else {
+            this.pause(previous, busy, since);
+            return result;
+        };
+        if !is_end(value) {
+            this.pause(previous, busy, since);
+            return result;
+        }
+        let end = end_of(&this.state);
+        if busy {
+            this.busy += end.saturating_sub(since);
+        }
+        let mut seen = Exit::new(&this.state);
+        if let Some(look) = this.exit.take() {
+            let unwinding = Unwinding { state: &this.state, previous, polls: this.polls, busy: this.busy, since };
+            look_at(look, value, &mut seen, exit);
+            std::mem::forget(unwinding);
+        }
+        let Exit { outcome, fault, .. } = seen;
+        this.state.leave(previous);
+        this.state.finish(end, outcome, fault, Some(this.polled()));
+        result
+    }
+
+    #[inline(always)]
+    fn pause(&mut self, previous: *const SpanState, busy: bool, since: u64) {
+        if busy {
+            self.busy += clock::now().saturating_sub(since);
+        }
+        self.state.leave(previous);
+        self.phase = Phase::Running;
+    }
+
+    /// The thread comes in; `None` when there is nothing to record.
+    #[inline(always)]
+    fn enter(&mut self) -> Option<*const SpanState> {
+        let state = &self.state;
+        match self.phase {
+            Phase::New => {
+                let site = state.site()?;
+                let bits = site.bits();
+                let (flags, previous) = if Callsite::is_on(bits) { state.begin(site, bits) } else { (0, ptr::null()) };
+                if flags == 0 {
+                    self.phase = Phase::Quiet;
+                    return None;
+                }
+                if flags & (ATTACHED | LOGGED) != 0 {
+                    begin_specially(state);
+                }
+                Some(previous)
+            }
+            Phase::Begun => {
+                state.start.set(clock::now());
+                let previous = enter_again(state);
+                state.expect_frame();
+                if state.has(LOGGED) {
+                    failure::entered(state);
+                }
+                Some(previous)
+            }
+            _ => Some(enter_again(state)),
+        }
+    }
+}
+
+#[inline(always)]
+fn look_at<C, T>(look: C, value: &T, seen: &mut Exit<'_>, exit: impl FnOnce(C, &T, &mut Exit<'_>)) {
+    exit(look, value, seen);
+}
+
+#[cold]
+fn begin_specially(state: &SpanState) {
+    if state.has(ATTACHED) {
+        root::attach(state);
+    }
+    if state.has(LOGGED) {
+        failure::entered(state);
+    }
+}
+
+#[inline(always)]
+fn enter_again(state: &SpanState) -> *const SpanState {
+    let previous = local::with(|local: &Local| {
+        let previous = local.current.get();
+        if state.has(CURRENT) {
+            local.current.set(state);
+        }
+        previous
+    });
+    if root::foreign_spans_alive() {
+        state.add(ATTACHED);
+    }
+    if state.has(ATTACHED) {
+        root::attach(state);
+    }
+    previous
+}
+
+/// Ends the call when a poll unwinds.
+struct Unwinding<'a> {
+    state: &'a SpanState,
+    previous: *const SpanState,
+    polls: u32,
+    busy: u64,
+    since: u64,
+}
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        let busy = self.busy + clock::now().saturating_sub(self.since);
+        self.state.leave(self.previous);
+        self.state.abandon(Outcome::Panic, Some(Polled { polls: self.polls, busy }));
+    }
+}
+
+impl<F, C> Drop for Run<F, C> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: nothing touches `inner` after this.
+        unsafe { ManuallyDrop::drop(&mut self.inner) };
+        match self.phase {
+            Phase::Running => self.state.abandon(Outcome::Cancelled, Some(self.polled())),
+            Phase::Begun => self.state.forget(),
+            Phase::New | Phase::Quiet => {}
+        }
+    }
+}
+
+impl<F, C> Future for Run<F, C>
+where
+    F: Future,
+    C: FnOnce(&F::Output, &mut Exit<'_>),
+{
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.drive(|inner| inner.poll(cx), |_| true, |look, value, seen| look(value, seen))
+    }
+}
+
+/// The exit of a stream: it has no value to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended;
+
+impl<S: Stream> Stream for Run<S, Ended> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.drive(|inner| inner.poll_next(cx), Option::is_none, |_, _, _| {})
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.size_hint()
+    }
+}
+
+fn state_of(site: &'static Callsite) -> SpanState {
+    let state = SpanState::new();
+    state.set_site(site);
+    state
+}
+
+/// The body of an `async fn`.
+#[inline]
+pub fn run<F, C>(site: &'static Callsite, _: Returns<F::Output>, body: F, exit: C) -> Run<F, C>
+where
+    F: Future,
+    C: FnOnce(&F::Output, &mut Exit<'_>),
+{
+    Run::new(state_of(site), Phase::New, Some(exit), body)
+}
+
+/// The same with parent, links or baggage given. Decides at once, so call it where the future is awaited.
+#[inline]
+pub fn run_with<F, C>(start: Start, _: Returns<F::Output>, body: F, exit: C) -> Run<F, C>
+where
+    F: Future,
+    C: FnOnce(&F::Output, &mut Exit<'_>),
+{
+    let state = SpanState::new();
+    let (flags, previous) = start.begin(&state);
+    let phase = if flags == 0 { Phase::Quiet } else { Phase::Begun };
+    state.step_back(previous);
+    Run::new(state.take(), phase, Some(exit), body)
+}
+
+/// Ends a call that unwinds before there is a future.
+struct BuildUnwinding<'a>(&'a SpanState);
+
+impl Drop for BuildUnwinding<'_> {
+    fn drop(&mut self) {
+        self.0.end_frame();
+        self.0.abandon(Outcome::Panic, None);
+    }
+}
+
+#[inline(always)]
+fn build_inner<F, C>(
+    begin: impl FnOnce(&SpanState) -> (u32, *const SpanState),
+    body: impl FnOnce() -> F,
+    exit: C,
+) -> Run<F, C> {
+    let state = SpanState::new();
+    let (flags, previous) = begin(&state);
+    if flags == 0 {
+        return Run::new(state, Phase::Quiet, Some(exit), body());
+    }
+    state.step_back_keeping_frame(previous);
+    let unwinding = BuildUnwinding(&state);
+    let inner = body();
+    std::mem::forget(unwinding);
+    state.end_frame();
+    Run::new(state.take(), Phase::Begun, Some(exit), inner)
+}
+
+#[inline(always)]
+fn begin_at(site: &'static Callsite) -> impl FnOnce(&SpanState) -> (u32, *const SpanState) {
+    move |state| {
+        let bits = site.bits();
+        if Callsite::is_on(bits) { state.begin(site, bits) } else { (0, ptr::null()) }
+    }
+}
+
+/// A function that builds its future: attributes and labels are taken while building.
+#[inline]
+pub fn build<F, C>(site: &'static Callsite, _: Returns<F>, body: impl FnOnce() -> F, exit: C) -> Run<F, C>
+where
+    F: Future,
+    C: FnOnce(&F::Output, &mut Exit<'_>),
+{
+    build_inner(begin_at(site), body, exit)
+}
+
+/// The same with parent, links or baggage given.
+#[inline]
+pub fn build_with<F, C>(start: Start, _: Returns<F>, body: impl FnOnce() -> F, exit: C) -> Run<F, C>
+where
+    F: Future,
+    C: FnOnce(&F::Output, &mut Exit<'_>),
+{
+    build_inner(move |state| start.begin(state), body, exit)
+}
+
+/// A function that builds a stream: from the first poll to `None`.
+#[inline]
+pub fn build_stream<S: Stream>(site: &'static Callsite, _: Returns<S>, body: impl FnOnce() -> S) -> Run<S, Ended> {
+    build_inner(begin_at(site), body, Ended)
+}
+
+/// The same with parent, links or baggage given.
+#[inline]
+pub fn build_stream_with<S: Stream>(start: Start, _: Returns<S>, body: impl FnOnce() -> S) -> Run<S, Ended> {
+    build_inner(move |state| start.begin(state), body, Ended)
+}
+
+/// Covers the statements before `Box::pin(async ..)`: an unwind of theirs is a panic of the call.
+#[must_use = "hand it to `run_built`"]
+pub struct Building {
+    // On the heap, because this value moves and the state must not while attributes are taken.
+    state: Option<Box<SpanState>>,
+}
+
+/// Begins a function that boxes its future in place.
+#[inline]
+pub fn building(site: &'static Callsite) -> Building {
+    Building::new(begin_at(site), Callsite::is_on(site.bits()))
+}
+
+/// The same with parent, links or baggage given.
+pub fn building_with(start: Start) -> Building {
+    let on = Callsite::is_on(start.site().bits());
+    Building::new(move |state| start.begin(state), on)
+}
+
+impl Building {
+    fn new(begin: impl FnOnce(&SpanState) -> (u32, *const SpanState), on: bool) -> Self {
+        if !on {
+            return Building { state: None };
+        }
+        let state = Box::new(SpanState::new());
+        let (flags, previous) = begin(&state);
+        if flags == 0 {
+            return Building { state: None };
+        }
+        state.step_back_keeping_frame(previous);
+        Building { state: Some(state) }
+    }
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.take() {
+            drop(BuildUnwinding(&state));
+        }
+    }
+}
+
+/// The future that was boxed in place.
+#[inline]
+pub fn run_built<F, C>(mut building: Building, body: F, exit: C) -> Run<F, C>
+where
+    F: Future,
+    C: FnOnce(&F::Output, &mut Exit<'_>),
+{
+    match building.state.take() {
+        Some(state) => {
+            state.end_frame();
+            Run::new(state.take(), Phase::Begun, Some(exit), body)
+        }
+        None => Run::new(SpanState::new(), Phase::Quiet, Some(exit), body),
+    }
+}
+
+/// Seen through any alias or associated type, a boxed future: measured as one.
+pub trait ViaBoxFuture {
+    /// The boxed future.
+    type Boxed;
+    /// What it comes to.
+    type Out;
+    #[doc(hidden)]
+    fn __call<C>(self, site: &'static Callsite, body: impl FnOnce() -> Self::Boxed, exit: C) -> Self::Boxed
+    where
+        C: FnOnce(&Self::Out, &mut Exit<'_>) + Send + Sync + 'static;
+    #[doc(hidden)]
+    fn __call_with<C>(self, start: Start, body: impl FnOnce() -> Self::Boxed, exit: C) -> Self::Boxed
+    where
+        C: FnOnce(&Self::Out, &mut Exit<'_>) + Send + Sync + 'static;
+}
+
+macro_rules! boxed {
+    ($($bound:tt)*) => {
+        impl<'a, T: 'a> ViaBoxFuture for Returns<Pin<Box<dyn Future<Output = T> $($bound)* + 'a>>> {
+            type Boxed = Pin<Box<dyn Future<Output = T> $($bound)* + 'a>>;
+            type Out = T;
+
+            #[inline]
+            fn __call<C>(self, site: &'static Callsite, body: impl FnOnce() -> Self::Boxed, exit: C) -> Self::Boxed
+            where
+                C: FnOnce(&T, &mut Exit<'_>) + Send + Sync + 'static,
+            {
+                if !Callsite::is_on(site.bits()) {
+                    return body();
+                }
+                Box::pin(build(site, self, body, exit))
+            }
+
+            fn __call_with<C>(self, start: Start, body: impl FnOnce() -> Self::Boxed, exit: C) -> Self::Boxed
+            where
+                C: FnOnce(&T, &mut Exit<'_>) + Send + Sync + 'static,
+            {
+                Box::pin(build_with(start, self, body, exit))
+            }
+        }
+    };
+}
+boxed!();
+boxed!(+ Send);
+boxed!(+ Send + Sync);
+
+/// A plain call.
+pub trait ViaCall {
+    /// What the function returns.
+    type Ret;
+    #[doc(hidden)]
+    fn __call(
+        self,
+        site: &'static Callsite,
+        body: impl FnOnce() -> Self::Ret,
+        exit: impl FnOnce(&Self::Ret, &mut Exit<'_>),
+    ) -> Self::Ret;
+    #[doc(hidden)]
+    fn __call_with(
+        self,
+        start: Start,
+        body: impl FnOnce() -> Self::Ret,
+        exit: impl FnOnce(&Self::Ret, &mut Exit<'_>),
+    ) -> Self::Ret;
+}
+
+impl<R> ViaCall for &Returns<R> {
+    type Ret = R;
+
+    #[inline]
+    fn __call(self, site: &'static Callsite, body: impl FnOnce() -> R, exit: impl FnOnce(&R, &mut Exit<'_>)) -> R {
+        super::span::call(site, *self, body, exit)
+    }
+
+    #[inline]
+    fn __call_with(self, start: Start, body: impl FnOnce() -> R, exit: impl FnOnce(&R, &mut Exit<'_>)) -> R {
+        super::span::call_with(start, *self, body, exit)
+    }
+}
+
+impl SpanState {
+    /// Begun, but not entered: what was current is current again.
+    fn step_back(&self, previous: *const SpanState) {
+        self.step_back_keeping_frame(previous);
+        local::with(|local| {
+            if ptr::eq(local.frame.get(), self) {
+                local.frame.set(ptr::null());
+            }
+        });
+    }
+
+    fn step_back_keeping_frame(&self, previous: *const SpanState) {
+        if self.has(CURRENT) {
+            local::with(|local| local.current.set(previous));
+        }
+    }
+
+    /// A call that never came to its first poll.
+    #[cold]
+    fn forget(&self) {
+        if self.has(RECORDED) {
+            local::with(|local| local.write([wire::first(wire::FORGET, 0, 0, 0), self.id()]));
+        }
+        self.forget_metrics();
+    }
+}

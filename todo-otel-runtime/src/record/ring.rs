@@ -1,0 +1,419 @@
+//! One ring of words per recording thread: the thread writes, the collector reads, nobody waits.
+//!
+//! A record is published as a whole by one release store, so that the reader never sees half of one. A record that finds no
+//! room is not written; its writer counts. What the words mean is `wire.rs`.
+
+#[cfg(loom)]
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+use std::cell::Cell;
+#[cfg(not(loom))]
+use std::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+/// Words in a ring: 1 MiB.
+#[cfg(not(any(loom, miri)))]
+pub(crate) const WORDS: u64 = 1 << 17;
+#[cfg(loom)]
+pub(crate) const WORDS: u64 = 4;
+#[cfg(all(miri, not(loom)))]
+pub(crate) const WORDS: u64 = 1 << 9;
+
+/// Keeps what two threads write off each other's cache lines.
+#[repr(align(128))]
+#[derive(Debug)]
+struct Line<T>(T);
+
+/// The shared half. Positions count words since the ring was made and are reduced when used.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    words: Box<[Word]>,
+    head: Line<AtomicU64>,
+    tail: Line<AtomicU64>,
+    /// Spans that found no room; written by the owner only.
+    dropped: AtomicU64,
+    /// The owner is gone: what is in the ring is all there will be.
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+#[repr(transparent)]
+struct Word(UnsafeCell<u64>);
+
+// SAFETY: a word between tail and head is only read, by the one consumer; every other one is only touched by the one
+// producer. Positions move with release and are read with acquire, so that a word changes sides before it is touched.
+unsafe impl Sync for Ring {}
+// SAFETY: as above; nothing in a ring is tied to a thread.
+unsafe impl Send for Ring {}
+
+impl Ring {
+    fn new() -> Arc<Self> {
+        Arc::new(Ring {
+            words: zeroed(),
+            head: Line(AtomicU64::new(0)),
+            tail: Line(AtomicU64::new(0)),
+            dropped: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Moves all published records to the end of `out` and gives their room back; the number of words moved.
+    ///
+    /// One consumer at a time: callers hold the collector's lock.
+    pub(crate) fn take(&self, out: &mut Vec<u64>) -> usize {
+        let tail = self.tail.0.load(Ordering::Relaxed);
+        let head = self.head.0.load(Ordering::Acquire);
+        if head == tail {
+            return 0;
+        }
+        self.copy(tail, head, out);
+        self.tail.0.store(head, Ordering::Release);
+        (head - tail) as usize
+    }
+
+    #[cfg(not(loom))]
+    fn copy(&self, tail: u64, head: u64, out: &mut Vec<u64>) {
+        let (from, to) = ((tail & (WORDS - 1)) as usize, (head & (WORDS - 1)) as usize);
+        let words = self.words.as_ptr().cast::<u64>();
+        let run = |at: usize, len: usize| {
+            // SAFETY: `Word` is a transparent `u64`; the range lies between tail and head, where the producer does not
+            // write until the tail has moved past it.
+            unsafe { std::slice::from_raw_parts(words.add(at), len) }
+        };
+        if from < to {
+            out.extend_from_slice(run(from, to - from));
+        } else {
+            out.extend_from_slice(run(from, WORDS as usize - from));
+            out.extend_from_slice(run(0, to));
+        }
+    }
+
+    #[cfg(loom)]
+    fn copy(&self, tail: u64, head: u64, out: &mut Vec<u64>) {
+        for at in tail..head {
+            // SAFETY: as above; loom checks it.
+            out.push(self.words[(at & (WORDS - 1)) as usize].0.with(|word| unsafe { *word }));
+        }
+    }
+
+    /// Spans dropped so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Acquire)
+    }
+
+    /// True when the owner is gone; to be asked before the last `take`.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Words waiting.
+    pub(crate) fn len(&self) -> u64 {
+        self.head.0.load(Ordering::Acquire) - self.tail.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Zeroed by the allocator, so that memory is only touched where records were written.
+#[cfg(not(loom))]
+fn zeroed() -> Box<[Word]> {
+    let words = Box::into_raw(vec![0u64; WORDS as usize].into_boxed_slice());
+    // SAFETY: `Word` is a transparent wrapper of `u64`; ownership goes from one box to the other.
+    unsafe { Box::from_raw(words as *mut [Word]) }
+}
+
+#[cfg(loom)]
+fn zeroed() -> Box<[Word]> {
+    (0..WORDS).map(|_| Word(UnsafeCell::new(0))).collect()
+}
+
+/// The writing half, in a thread-local of the owner. Without a ring until `attach`.
+#[derive(Debug)]
+pub(crate) struct Producer {
+    ring: Cell<*const Ring>,
+    /// Copy of the ring's head; nobody else moves it.
+    head: Cell<u64>,
+    /// Position up to which there is surely room.
+    limit: Cell<u64>,
+}
+
+impl Producer {
+    pub(crate) const fn new() -> Self {
+        Producer { ring: Cell::new(std::ptr::null()), head: Cell::new(0), limit: Cell::new(0) }
+    }
+
+    /// Gives this thread a ring. Whoever gets it must keep it until after `detach`.
+    pub(crate) fn attach(&self) -> Arc<Ring> {
+        let ring = Ring::new();
+        self.ring.set(Arc::as_ptr(&ring));
+        self.head.set(0);
+        self.limit.set(0);
+        ring
+    }
+
+    /// No more records from this thread.
+    pub(crate) fn detach(&self) {
+        if let Some(ring) = self.ring() {
+            ring.closed.store(true, Ordering::Release);
+        }
+        self.ring.set(std::ptr::null());
+        self.head.set(0);
+        self.limit.set(0);
+    }
+
+    pub(crate) fn ring(&self) -> Option<&Ring> {
+        // SAFETY: set by `attach`, whose caller keeps the ring until `detach` has put null here.
+        unsafe { self.ring.get().as_ref() }
+    }
+
+    /// Surely room for `words` more?
+    #[inline(always)]
+    pub(crate) fn has_room(&self, words: u64) -> bool {
+        self.head.get() + words <= self.limit.get()
+    }
+
+    /// Looks where the reader is. Gives half of the ring first, so that the caller learns when to wake the collector.
+    pub(crate) fn look(&self, words: u64) -> Room {
+        let Some(ring) = self.ring() else { return Room::NoRing };
+        let (head, tail) = (self.head.get(), ring.tail.0.load(Ordering::Acquire));
+        if head + words <= tail + WORDS / 2 {
+            self.limit.set(tail + WORDS / 2);
+            return Room::Yes;
+        }
+        self.limit.set(tail + WORDS);
+        if self.has_room(words) { Room::HalfFull } else { Room::Full }
+    }
+
+    /// Writes one record; the caller has seen that there is room.
+    #[inline(always)]
+    pub(crate) fn write<const N: usize>(&self, words: [u64; N]) {
+        debug_assert!(self.has_room(N as u64));
+        if !self.has_room(N as u64) {
+            return;
+        }
+        let head = self.head.get();
+        for (i, word) in words.into_iter().enumerate() {
+            self.put(head + i as u64, word);
+        }
+        self.publish(head + N as u64);
+    }
+
+    /// Writes one record that ends with bytes, padded to words; the caller has seen that there is room.
+    #[inline(always)]
+    pub(crate) fn write_bytes<const N: usize>(&self, words: [u64; N], bytes: &[u8]) {
+        let n = N as u64 + words_for(bytes.len());
+        if !self.has_room(n) {
+            return;
+        }
+        let mut at = self.head.get();
+        for word in words {
+            self.put(at, word);
+            at += 1;
+        }
+        let mut rest = bytes;
+        while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+            self.put(at, u64::from_le_bytes(*word));
+            at += 1;
+            rest = tail;
+        }
+        if !rest.is_empty() {
+            // Byte by byte into a register: a copy of unknown length would be a call.
+            let word = rest.iter().rev().fold(0, |word, byte| word << 8 | *byte as u64);
+            self.put(at, word);
+            at += 1;
+        }
+        self.publish(at);
+    }
+
+    #[inline(always)]
+    fn put(&self, at: u64, word: u64) {
+        let index = (at & (WORDS - 1)) as usize;
+        // SAFETY: callers have checked room, which implies a ring; the index is reduced to its length; the word lies
+        // beyond the head, where the consumer does not read.
+        #[cfg(not(loom))]
+        unsafe {
+            (*(&raw const (*self.ring.get()).words)).as_ptr().add(index).cast::<u64>().cast_mut().write(word)
+        };
+        #[cfg(loom)]
+        if let Some(ring) = self.ring() {
+            // SAFETY: as above; loom checks it.
+            ring.words[index].0.with_mut(|slot| unsafe { *slot = word });
+        }
+    }
+
+    #[inline(always)]
+    fn publish(&self, head: u64) {
+        self.head.set(head);
+        // SAFETY: as in `put`.
+        unsafe { &*self.ring.get() }.head.0.store(head, Ordering::Release);
+    }
+
+    /// One span found no room.
+    pub(crate) fn count_drop(&self) -> bool {
+        let Some(ring) = self.ring() else { return false };
+        ring.dropped.store(ring.dropped.load(Ordering::Relaxed) + 1, Ordering::Release);
+        true
+    }
+}
+
+/// Words that hold `bytes` bytes.
+#[inline(always)]
+pub(crate) const fn words_for(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(8)
+}
+
+/// What a producer learns about its ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Enough.
+    Yes,
+    /// Enough, but the collector should come.
+    HalfFull,
+    /// Not enough.
+    Full,
+    /// This thread has no ring.
+    NoRing,
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn write(producer: &Producer, words: [u64; 2]) -> bool {
+        let room = producer.has_room(2) || matches!(producer.look(2), Room::Yes | Room::HalfFull);
+        if room {
+            producer.write(words);
+        } else {
+            producer.count_drop();
+        }
+        room
+    }
+
+    #[test]
+    fn a_full_ring_drops_and_counts_to_one() {
+        let producer = Producer::new();
+        let ring = producer.attach();
+        let written = (0..WORDS).filter(|i| write(&producer, [*i, !*i])).count() as u64;
+        assert_eq!(written, WORDS / 2);
+        assert_eq!(ring.dropped(), WORDS - written);
+        let mut out = Vec::new();
+        assert_eq!(ring.take(&mut out) as u64, WORDS);
+        assert!(out.chunks(2).enumerate().all(|(i, pair)| pair == [i as u64, !(i as u64)]));
+        assert!(write(&producer, [1, 2]), "room is given back");
+        producer.detach();
+        assert!(ring.is_closed());
+    }
+
+    #[test]
+    fn the_writer_is_told_once_that_half_is_gone() {
+        let producer = Producer::new();
+        let _ring = producer.attach();
+        assert_eq!(producer.look(2), Room::Yes);
+        while producer.has_room(2) {
+            producer.write([0, 0]);
+        }
+        assert_eq!(producer.look(2), Room::HalfFull);
+        assert!(producer.has_room(WORDS / 2));
+    }
+
+    #[test]
+    fn bytes_come_back_padded() {
+        let producer = Producer::new();
+        let ring = producer.attach();
+        for len in 0..20 {
+            let bytes: Vec<u8> = (1..=len).collect();
+            assert!(producer.look(10) == Room::Yes);
+            producer.write_bytes([7], &bytes);
+            let mut out = Vec::new();
+            ring.take(&mut out);
+            assert_eq!(out.len() as u64, 1 + words_for(bytes.len()));
+            let back: Vec<u8> = out[1..].iter().flat_map(|w| w.to_le_bytes()).take(bytes.len()).collect();
+            assert_eq!(back, bytes);
+        }
+        producer.detach();
+    }
+
+    #[test]
+    fn a_reader_beside_the_writer_sees_whole_records_in_order() {
+        let rounds = if cfg!(miri) { 2_000 } else { 300_000u64 };
+        let (send, receive) = std::sync::mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            let producer = Producer::new();
+            let ring = producer.attach();
+            send.send(ring.clone()).expect("the reader waits");
+            let mut written = 0;
+            while written < rounds {
+                if producer.has_room(2) || matches!(producer.look(2), Room::Yes | Room::HalfFull) {
+                    producer.write([written, !written]);
+                    written += 1;
+                } else {
+                    std::thread::yield_now();
+                }
+            }
+            producer.detach();
+        });
+        let ring = receive.recv().expect("the writer starts");
+        let (mut seen, mut out) = (0, Vec::new());
+        loop {
+            let closed = ring.is_closed();
+            out.clear();
+            ring.take(&mut out);
+            for pair in out.chunks(2) {
+                assert_eq!(pair, [seen, !seen]);
+                seen += 1;
+            }
+            if closed {
+                break;
+            }
+        }
+        assert_eq!(seen, rounds);
+        writer.join().expect("no panic");
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+
+    #[test]
+    fn every_interleaving_sees_whole_records_and_exact_drops() {
+        loom::model(|| {
+            let producer = Producer::new();
+            let ring = producer.attach();
+            let reader = {
+                let ring = ring.clone();
+                loom::thread::spawn(move || {
+                    let mut out = Vec::new();
+                    ring.take(&mut out);
+                    ring.take(&mut out);
+                    out
+                })
+            };
+            let mut written = Vec::new();
+            for i in 1..=3u64 {
+                if producer.has_room(2) || matches!(producer.look(2), Room::Yes | Room::HalfFull) {
+                    producer.write([i, !i]);
+                    written.push(i);
+                } else {
+                    producer.count_drop();
+                }
+            }
+            producer.detach();
+            let mut out = reader.join().expect("no panic");
+            assert!(ring.is_closed());
+            ring.take(&mut out);
+            let seen: Vec<u64> = out.chunks(2).map(|pair| pair[0]).collect();
+            assert!(out.chunks(2).all(|pair| pair[1] == !pair[0]));
+            assert_eq!(seen, written);
+            assert_eq!(ring.dropped() + written.len() as u64, 3);
+        });
+    }
+}
