@@ -109,6 +109,9 @@ impl EnrichError {
             EnrichError::Status { status: 401 | 403, .. } => {
                 "check the API key (`todo config show` names its source)".to_owned()
             }
+            EnrichError::Status { status: 300..=399, .. } => {
+                "the server redirects, and redirects are not followed: set the base URL to the final address".to_owned()
+            }
             EnrichError::Status { status: 404, .. } => {
                 "check model and base URL (`todo config show`); a model may be retired or not open to this key"
                     .to_owned()
@@ -135,7 +138,7 @@ impl EnrichError {
 }
 
 /// A closed set, so that the class can label a metric.
-fn status_class(status: u16) -> &'static str {
+pub(super) fn status_class(status: u16) -> &'static str {
     match status {
         301 => "301",
         302 => "302",

@@ -3,21 +3,39 @@
 //! The only code that speaks HTTP. It stores nothing and applies nothing: the result is a list of suggestions, and only
 //! the user's `accept` changes a todo. No prompt, reply or key is ever logged or recorded here.
 
+mod anthropic;
+mod breaker;
+mod client;
+mod endpoint;
 mod error;
 mod local;
+mod openai;
 mod parse;
+mod prompt;
+mod retry;
 mod shared;
+mod telemetry;
 
 use crate::{
     config::{AiConfig, Vendor},
     domain::{EnrichmentMode, Field, NewSuggestion},
 };
+use anthropic::Anthropic;
+use client::Client;
+use endpoint::Endpoint;
 use jiff::civil::Date;
-use std::{fmt, time::Duration};
+use openai::OpenAi;
+use prompt::Prompt;
+use retry::Attempts;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 pub use error::EnrichError;
 pub use local::Local;
-pub use shared::SharedState;
+pub use shared::{ProcessState, SharedState, Unavailable};
+pub use telemetry::model_label;
 
 /// What is known about the todo; everything a provider gets to see.
 #[derive(Clone, Debug)]
@@ -74,29 +92,69 @@ impl Enrichment {
 pub struct Usage {
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
+    /// Part of the input that came from the vendor's cache.
+    pub cache_read_tokens: Option<u64>,
+    /// Part of the output that the model used for thinking.
+    pub reasoning_tokens: Option<u64>,
+}
+
+impl Usage {
+    fn input(&self) -> Option<i64> {
+        signed(self.input_tokens)
+    }
+
+    fn output(&self) -> Option<i64> {
+        signed(self.output_tokens)
+    }
+
+    fn cache_read(&self) -> Option<i64> {
+        signed(self.cache_read_tokens)
+    }
+
+    fn reasoning(&self) -> Option<i64> {
+        signed(self.reasoning_tokens)
+    }
+}
+
+fn signed(tokens: Option<u64>) -> Option<i64> {
+    tokens.and_then(|tokens| i64::try_from(tokens).ok())
 }
 
 /// A configured provider. Cheap to make: no connection, no TLS set-up, no thread before the first request.
 pub struct Enricher {
     provider: Provider,
+    timeout: Duration,
+    budget: Duration,
+    own_state: ProcessState,
 }
 
 enum Provider {
     Local(Local),
+    OpenAi(OpenAi),
+    Anthropic(Anthropic),
 }
 
 /// Chooses the provider; refuses settings that would leak a key or cannot work.
 pub fn from_config(config: &AiConfig) -> Result<Enricher, EnrichError> {
+    telemetry::allow_models(&config.model, &config.models);
     let provider = match config.vendor {
         Vendor::Local => Provider::Local(Local),
-        vendor @ (Vendor::OpenAi | Vendor::Anthropic) => {
-            return Err(EnrichError::Config {
-                problem: format!("provider {} is not built in", vendor.as_str()),
-                hint: "set `[ai] provider = \"local\"`".to_owned(),
-            });
-        }
+        Vendor::OpenAi => Provider::OpenAi(OpenAi::new(config, client(config)?)),
+        Vendor::Anthropic => Provider::Anthropic(Anthropic::new(config, client(config)?)),
     };
-    Ok(Enricher { provider })
+    Ok(Enricher { provider, timeout: config.timeout, budget: config.budget, own_state: ProcessState::default() })
+}
+
+/// A vendor's own server refuses calls without a key, so they are not even made.
+fn client(config: &AiConfig) -> Result<Client, EnrichError> {
+    if config.api_key.is_none() && !config.custom_base_url {
+        let variable = if config.vendor == Vendor::Anthropic { "ANTHROPIC_API_KEY" } else { "OPENAI_API_KEY" };
+        return Err(EnrichError::Config {
+            problem: format!("no API key for {}", config.vendor.as_str()),
+            hint: format!("set {variable}, or `[ai] provider = \"local\"` for the built-in rules"),
+        });
+    }
+    Ok(Client::new(Endpoint::new(config)?, config.vendor.as_str()))
 }
 
 impl Enricher {
@@ -104,6 +162,8 @@ impl Enricher {
     pub fn provider(&self) -> &'static str {
         match &self.provider {
             Provider::Local(_) => Vendor::Local.as_str(),
+            Provider::OpenAi(_) => Vendor::OpenAi.as_str(),
+            Provider::Anthropic(_) => Vendor::Anthropic.as_str(),
         }
     }
 
@@ -111,26 +171,65 @@ impl Enricher {
     pub fn model(&self) -> &str {
         match &self.provider {
             Provider::Local(_) => local::MODEL,
+            Provider::OpenAi(openai) => &openai.model,
+            Provider::Anthropic(anthropic) => &anthropic.model,
         }
     }
 
     /// Asks the provider and validates the reply. Bounded by the budget of `request.mode`; dropping the future cancels it.
     pub async fn enrich(
         &self,
-        _shared: &dyn SharedState,
+        shared: &dyn SharedState,
         request: &EnrichmentRequest,
     ) -> Result<Enrichment, EnrichError> {
+        let client = match &self.provider {
+            Provider::Local(local) => {
+                let reply = local.request(request).await?;
+                return self.enrichment(parse::reply(&reply.text, request.today)?, 0, Usage::default());
+            }
+            Provider::OpenAi(openai) => &openai.client,
+            Provider::Anthropic(anthropic) => &anthropic.client,
+        };
+        let started = Instant::now();
+        let (own, timeout, mode) = (&self.own_state, self.timeout, request.mode);
+        let budget = match mode {
+            EnrichmentMode::Inline => self.budget,
+            EnrichmentMode::Background => BACKGROUND_BUDGET,
+        };
+        let mut attempts =
+            Attempts { client, shared, own, mode, timeout, started, deadline: started + budget, made: 0 };
+        let mut usage = Usage::default();
+        let result = self.ask(request, &mut attempts, &mut usage).await;
+        let class = result.as_ref().err().map(EnrichError::class);
+        telemetry::operation(self.provider(), self.model(), &client.endpoint, class, usage, started.elapsed());
+        self.enrichment(result?, attempts.made, usage)
+    }
+
+    async fn ask(
+        &self,
+        request: &EnrichmentRequest,
+        attempts: &mut Attempts<'_>,
+        usage: &mut Usage,
+    ) -> Result<Vec<NewSuggestion>, EnrichError> {
+        let prompt = Prompt::new(request)?;
+        let key = request.idempotency_key.as_deref();
         let reply = match &self.provider {
             Provider::Local(local) => local.request(request).await?,
+            Provider::OpenAi(openai) => openai.request(&prompt, key, attempts).await?,
+            Provider::Anthropic(anthropic) => anthropic.request(&prompt, key, attempts).await?,
         };
-        let suggestions = parse::reply(&reply.text, request.today)?;
-        Ok(Enrichment {
-            provider: self.provider(),
-            model: self.model().to_owned(),
-            suggestions,
-            attempts: reply.attempts,
-            usage: reply.usage,
-        })
+        *usage = reply.usage;
+        parse::reply(&reply.text, request.today)
+    }
+
+    fn enrichment(
+        &self,
+        suggestions: Vec<NewSuggestion>,
+        attempts: u32,
+        usage: Usage,
+    ) -> Result<Enrichment, EnrichError> {
+        let (provider, model) = (self.provider(), self.model().to_owned());
+        Ok(Enrichment { provider, model, suggestions, attempts, usage })
     }
 }
 
@@ -138,8 +237,19 @@ impl Enricher {
 pub(crate) struct Reply {
     /// JSON text of the agreed schema, not yet trusted.
     text: String,
-    attempts: u32,
+    id: Option<String>,
+    /// Model that answered.
+    model: Option<String>,
+    finish: Option<String>,
     usage: Usage,
+    /// Which of OpenAI's interfaces.
+    api: Option<&'static str>,
+}
+
+impl Reply {
+    fn finish_reasons(&self) -> Vec<&str> {
+        self.finish.iter().map(String::as_str).collect()
+    }
 }
 
 impl fmt::Debug for Enricher {

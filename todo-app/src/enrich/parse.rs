@@ -15,6 +15,8 @@ pub(crate) const TAGS: usize = 10;
 pub(crate) const TAG_CHARS: usize = 32;
 /// A year of minutes.
 pub(crate) const ESTIMATE_MINUTES: u32 = 366 * 24 * 60;
+/// Deepest nesting; the agreed form needs three.
+pub(crate) const DEPTH: usize = 32;
 /// A date further away than this is a mistake.
 const DUE_YEARS: i32 = 10;
 
@@ -39,7 +41,10 @@ struct Proposal<T> {
 
 /// Reads a reply of the agreed schema.
 pub(crate) fn reply(text: &str, today: Date) -> Result<Vec<NewSuggestion>, EnrichError> {
-    let wire: Wire = serde_json::from_str(text).map_err(|error| {
+    if depth(text) > DEPTH {
+        return Err(EnrichError::InvalidResponse("nested too deeply"));
+    }
+    let wire: Wire = serde_json::from_str(bare(text)).map_err(|error| {
         EnrichError::InvalidResponse(if error.is_data() { "not of the agreed schema" } else { "not JSON" })
     })?;
     let mut suggestions = Vec::new();
@@ -107,6 +112,36 @@ fn tags(proposed: Vec<String>) -> Result<Vec<String>, EnrichError> {
 
 fn not_empty(text: String, rule: &'static str) -> Result<String, EnrichError> {
     if text.is_empty() { Err(EnrichError::InvalidResponse(rule)) } else { Ok(text) }
+}
+
+/// What some models put around their answer: a train of thought before it, a code fence around it.
+fn bare(text: &str) -> &str {
+    let text = text.trim();
+    let text = match text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>")) {
+        Some((_, answer)) => answer.trim(),
+        None => text,
+    };
+    let fenced = text.strip_prefix("```json").or_else(|| text.strip_prefix("```"));
+    fenced.and_then(|rest| rest.strip_suffix("```")).map_or(text, str::trim)
+}
+
+/// Deepest nesting of brackets outside of strings.
+pub(crate) fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'{' | b'[') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// One line without invisible characters, within the limit.

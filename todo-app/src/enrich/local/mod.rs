@@ -26,7 +26,8 @@ pub struct Local;
 
 impl Local {
     pub(crate) async fn request(&self, request: &EnrichmentRequest) -> Result<Reply, EnrichError> {
-        Ok(Reply { text: answer(request).to_string(), attempts: 0, usage: Usage::default() })
+        let text = answer(request).to_string();
+        Ok(Reply { text, id: None, model: None, finish: None, usage: Usage::default(), api: None })
     }
 }
 
