@@ -5,6 +5,7 @@
 //! an alias. What a setting does is not here.
 
 mod builder;
+mod declarative;
 mod endpoint;
 mod explain;
 mod file;

@@ -65,6 +65,8 @@ pub(super) struct Layers {
     /// Upper-case name of the program, the prefix of its variables.
     pub prefix: String,
     env: HashMap<String, String>,
+    /// Variables that were set, but do not count.
+    ignored: HashMap<String, String>,
     /// Scalars of the TOML file by dotted key.
     pub file: BTreeMap<String, String>,
     pub warnings: Vec<String>,
@@ -100,9 +102,16 @@ impl Layers {
             .collect();
         ignored.sort();
         for name in &ignored {
-            self.env.remove(name);
+            if let Some(value) = self.env.remove(name) {
+                self.ignored.insert(name.clone(), value);
+            }
         }
         ignored
+    }
+
+    /// A variable as the process has it, whether it counts or not.
+    pub fn original(&self, name: &str) -> Option<&str> {
+        self.env.get(name).or_else(|| self.ignored.get(name)).map(String::as_str)
     }
 
     fn full(&self, name: &str) -> String {

@@ -11,6 +11,8 @@ use crate::config::{
 };
 
 const MIB: u64 = 1024 * 1024;
+/// Traces kept once there is an endpoint.
+pub(super) const KEEP_LAST: u32 = 50;
 
 pub(super) fn resolve(layers: &mut Layers, builder: &ConfigBuilder, has_endpoint: bool) -> DeliveryConfig {
     let cli = builder.role == Role::Cli;

@@ -53,7 +53,7 @@ pub(super) fn resolve(layers: &mut Layers, role: Role) -> LogsConfig {
 }
 
 /// A level in any case, or directives. A lone word that is no level would silently be taken for a target.
-fn filter(text: &str) -> Result<String, String> {
+pub(super) fn filter(text: &str) -> Result<String, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let expected = || "expected TRACE, DEBUG, INFO, WARN, ERROR or directives such as info,app=debug".to_owned();
     let lower = text.to_ascii_lowercase();

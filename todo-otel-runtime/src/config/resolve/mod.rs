@@ -7,13 +7,15 @@ mod otlp;
 mod resource;
 mod traces;
 
+pub(super) use self::resource::pairs as resource_pairs;
+
 use std::collections::BTreeMap;
 
 use super::{
     Config, ExporterKind, Flags, Incoming, JobContext, LevelFilter, LogFormat, LogsConfig, PropagationConfig, Role,
     Signal, Source,
     builder::ConfigBuilder,
-    file,
+    declarative, file,
     redact::Secrets,
     source::Layers,
     value::{boolean, list, one_of},
@@ -26,10 +28,51 @@ pub(super) fn resolve(builder: ConfigBuilder) -> Config {
         std::env::vars_os().map(|(n, v)| (n.to_string_lossy().into_owned(), v.to_string_lossy().into_owned())).collect()
     });
     let mut layers = Layers::new(&builder.app, environment);
-    file::load(&mut layers, &builder.app, builder.file.clone());
-    let mut config = settle(&mut layers, &builder);
+    let mut config = match config_file(&mut layers) {
+        Some(path) => declared(&path, &mut layers, &builder),
+        None => {
+            file::load(&mut layers, &builder.app, builder.file.clone());
+            settle(&mut layers, &builder)
+        }
+    };
     apply_flags(&mut config, &mut layers, builder.flags);
     finish(config, layers)
+}
+
+fn config_file(layers: &mut Layers) -> Option<String> {
+    let found = layers.find("OTEL_CONFIG_FILE")?;
+    if found.source.name() == "OTEL_EXPERIMENTAL_CONFIG_FILE" {
+        layers.note("OTEL_EXPERIMENTAL_CONFIG_FILE: the name is now OTEL_CONFIG_FILE".to_owned());
+    }
+    layers.origin("OTEL_CONFIG_FILE", found.source);
+    Some(found.text)
+}
+
+/// Everything from the declarative file; other telemetry settings are ignored, all but the off switch.
+fn declared(path: &str, layers: &mut Layers, builder: &ConfigBuilder) -> Config {
+    let kept = ["OTEL_SDK_DISABLED", "OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE", "{APP}_LOG_LEVEL"];
+    let ignored = layers.ignore_environment(&kept);
+    if !ignored.is_empty() {
+        layers.note(format!("OTEL_CONFIG_FILE is set: {} ignored", ignored.join(", ")));
+    }
+    let document = declarative::open(path, layers, &builder.app);
+    // What the terminal shows stays the business of the variable.
+    let terminal = layers.parse("{APP}_LOG_LEVEL", logs::filter);
+    layers.ignore_environment(&kept[..3]);
+    let mut config = settle(layers, builder);
+    if let Some(filter) = terminal {
+        config.logs.console_filter = filter;
+    }
+    if let Err(problem) = document.and_then(|document| declarative::apply(document, &mut config, layers)) {
+        layers.error("OTEL_CONFIG_FILE", format!("{path}: {problem}"), "correct the file, or unset the variable");
+    }
+    if config.otlp.iter().any(|otlp| otlp.endpoint.is_some()) && layers.find("{APP}_KEEP_LAST").is_none() {
+        config.delivery.keep_last = delivery::KEEP_LAST;
+    }
+    for signal in Signal::ALL {
+        otlp::check_files(layers, signal, &config.otlp[signal as usize].clone());
+    }
+    config
 }
 
 /// Every part from environment and file.
@@ -232,6 +275,9 @@ fn apply_flags(config: &mut Config, layers: &mut Layers, flags: Flags) {
     }
     if !flags.trace {
         return;
+    }
+    if layers.declarative && config.enabled {
+        config.traces.enabled = true;
     }
     if !config.enabled || !config.traces.enabled {
         layers.note("--trace shows nothing while telemetry is off".to_owned());
