@@ -9,7 +9,10 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 
 use super::{
-    model::{Attributes, Data, Exemplar, Num, PointTemporality, Snapshot, Value},
+    model::{
+        Attributes, Data, Exemplar, ExponentialPoint, HistogramPoint, Metric, Num, Point, PointTemporality, Scope,
+        Snapshot, Value,
+    },
     resource::ResourceAttributes,
 };
 
@@ -119,7 +122,7 @@ fn aggregation(temporality: PointTemporality) -> i32 {
     }
 }
 
-fn number(point: &super::model::Point, unix_ns: u64) -> proto::NumberDataPoint {
+fn number(point: &Point, unix_ns: u64) -> proto::NumberDataPoint {
     proto::NumberDataPoint {
         attributes: attributes(&point.attributes),
         start_time_unix_nano: point.start_unix_ns,
@@ -167,4 +170,209 @@ fn attributes(attributes: &Attributes) -> Vec<KeyValue> {
         ..Default::default()
     };
     attributes.iter().map(pair).collect()
+}
+
+/// Decodes what [`encode`] wrote: metrics by resource. `None`: not such a message.
+pub(crate) fn decode(body: &[u8]) -> Option<Vec<(ResourceAttributes, Snapshot)>> {
+    Some(decoded(ExportMetricsServiceRequest::decode(body).ok()?))
+}
+
+fn decoded(request: ExportMetricsServiceRequest) -> Vec<(ResourceAttributes, Snapshot)> {
+    let group = |group: proto::ResourceMetrics| {
+        let attributes = group.resource.map(|resource| from_pairs(resource.attributes)).unwrap_or_default();
+        let scopes = group.scope_metrics.into_iter().map(|scope| {
+            let (name, version) = scope.scope.map(|scope| (scope.name, scope.version)).unwrap_or_default();
+            let metrics = scope.metrics.into_iter().filter_map(|metric| {
+                Some(Metric {
+                    name: metric.name.into(),
+                    unit: metric.unit.into(),
+                    description: metric.description.into(),
+                    data: from_data(metric.data?)?,
+                })
+            });
+            Scope { name: name.into(), version: version.into(), metrics: metrics.collect() }
+        });
+        let snapshot = Snapshot { unix_ns: 0, scopes: scopes.collect() };
+        (ResourceAttributes { attributes, schema_url: group.schema_url }, snapshot)
+    };
+    request.resource_metrics.into_iter().map(group).collect()
+}
+
+fn from_data(data: metric::Data) -> Option<Data> {
+    Some(match data {
+        metric::Data::Sum(sum) => Data::Sum {
+            monotonic: sum.is_monotonic,
+            temporality: from_aggregation(sum.aggregation_temporality),
+            observable: false,
+            points: sum.data_points.into_iter().filter_map(from_number).collect(),
+        },
+        metric::Data::Gauge(gauge) => Data::Gauge(gauge.data_points.into_iter().filter_map(from_number).collect()),
+        metric::Data::Histogram(histogram) => {
+            let bounds = histogram.data_points.first()?.explicit_bounds.clone();
+            let same = |point: &proto::HistogramDataPoint| {
+                point.explicit_bounds == bounds && point.bucket_counts.len() == bounds.len() + 1
+            };
+            let point = |point: proto::HistogramDataPoint| HistogramPoint {
+                attributes: from_pairs(point.attributes),
+                start_unix_ns: point.start_time_unix_nano,
+                unix_ns: point.time_unix_nano,
+                buckets: point.bucket_counts,
+                sum: point.sum.unwrap_or_default(),
+                exemplars: point.exemplars.into_iter().map(from_exemplar).collect(),
+            };
+            Data::Histogram {
+                temporality: from_aggregation(histogram.aggregation_temporality),
+                points: histogram.data_points.into_iter().filter(same).map(point).collect(),
+                bounds,
+            }
+        }
+        metric::Data::ExponentialHistogram(histogram) => {
+            let point = |point: proto::ExponentialHistogramDataPoint| {
+                let positive = point.positive.unwrap_or_default();
+                ExponentialPoint {
+                    attributes: from_pairs(point.attributes),
+                    start_unix_ns: point.start_time_unix_nano,
+                    unix_ns: point.time_unix_nano,
+                    scale: point.scale,
+                    zero_count: point.zero_count,
+                    offset: positive.offset,
+                    buckets: positive.bucket_counts,
+                    sum: point.sum.unwrap_or_default(),
+                    exemplars: point.exemplars.into_iter().map(from_exemplar).collect(),
+                }
+            };
+            Data::Exponential {
+                temporality: from_aggregation(histogram.aggregation_temporality),
+                points: histogram.data_points.into_iter().map(point).collect(),
+            }
+        }
+        metric::Data::Summary(_) => return None,
+    })
+}
+
+fn from_aggregation(temporality: i32) -> PointTemporality {
+    match temporality {
+        t if t == proto::AggregationTemporality::Delta as i32 => PointTemporality::Delta,
+        _ => PointTemporality::Cumulative,
+    }
+}
+
+fn from_number(point: proto::NumberDataPoint) -> Option<Point> {
+    Some(Point {
+        attributes: from_pairs(point.attributes),
+        start_unix_ns: point.start_time_unix_nano,
+        unix_ns: point.time_unix_nano,
+        value: match point.value? {
+            number_data_point::Value::AsInt(value) => Num::Int(value),
+            number_data_point::Value::AsDouble(value) => Num::Float(value),
+        },
+        exemplars: point.exemplars.into_iter().map(from_exemplar).collect(),
+    })
+}
+
+fn from_exemplar(exemplar: proto::Exemplar) -> Exemplar {
+    Exemplar {
+        value: match exemplar.value {
+            Some(exemplar::Value::AsDouble(value)) => value,
+            Some(exemplar::Value::AsInt(value)) => value as f64,
+            None => 0.0,
+        },
+        unix_ns: exemplar.time_unix_nano,
+        trace: exemplar.trace_id.try_into().map(u128::from_be_bytes).unwrap_or_default(),
+        span: exemplar.span_id.try_into().map(u64::from_be_bytes).unwrap_or_default(),
+    }
+}
+
+fn from_pairs(pairs: Vec<KeyValue>) -> Attributes {
+    let pair = |pair: KeyValue| {
+        let value = match pair.value?.value? {
+            any_value::Value::BoolValue(value) => Value::Bool(value),
+            any_value::Value::IntValue(value) => Value::Int(value),
+            any_value::Value::DoubleValue(value) => Value::Float(value),
+            any_value::Value::StringValue(value) => Value::Text(value.into()),
+            _ => return None,
+        };
+        Some((pair.key.into(), value))
+    };
+    pairs.into_iter().filter_map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let exemplar = |value: f64, trace| Exemplar { value, unix_ns: 5, trace, span: trace as u64 };
+        let attributes: Attributes = vec![
+            ("a".into(), Value::Text("x".into())),
+            ("b".into(), Value::Bool(true)),
+            ("c".into(), Value::Int(-3)),
+            ("d".into(), Value::Float(0.5)),
+        ];
+        let point =
+            |value| Point { attributes: attributes.clone(), start_unix_ns: 1, unix_ns: 2, value, exemplars: vec![] };
+        let histogram = HistogramPoint {
+            attributes: attributes.clone(),
+            start_unix_ns: 1,
+            unix_ns: 2,
+            buckets: vec![1, 0, 2],
+            sum: 1.5,
+            exemplars: vec![exemplar(0.5, 7), exemplar(9.0, 1 << 127)],
+        };
+        let exponential = ExponentialPoint {
+            attributes: attributes.clone(),
+            start_unix_ns: 1,
+            unix_ns: 2,
+            scale: 3,
+            zero_count: 1,
+            offset: -4,
+            buckets: vec![1, 2],
+            sum: 2.0,
+            exemplars: vec![],
+        };
+        let temporality = PointTemporality::Delta;
+        let data = [
+            Data::Sum { monotonic: true, temporality, observable: false, points: vec![point(Num::Int(4))] },
+            Data::Gauge(vec![point(Num::Float(-0.5))]),
+            Data::Histogram { temporality, bounds: vec![1.0, 2.0], points: vec![histogram] },
+            Data::Exponential { temporality, points: vec![exponential] },
+        ];
+        let metrics = data.into_iter().enumerate().map(|(i, data)| Metric {
+            name: format!("m{i}").into(),
+            unit: "s".into(),
+            description: "d".into(),
+            data,
+        });
+        Snapshot {
+            unix_ns: 0,
+            scopes: vec![Scope { name: "acme".into(), version: "1".into(), metrics: metrics.collect() }],
+        }
+    }
+
+    #[test]
+    fn what_was_encoded_is_what_is_decoded() {
+        let mut resource = ResourceAttributes { schema_url: "https://example.org/1".into(), ..Default::default() };
+        resource.set("service.name", "acme");
+        let body = encode(&snapshot(), &resource);
+        assert_eq!(decode(&body), Some(vec![(resource, snapshot())]));
+        assert_eq!(decode(b"no message"), None);
+    }
+
+    #[test]
+    fn exemplars_leave_sorted_by_value_and_without_empty_ids() {
+        let mut all = snapshot();
+        let Data::Histogram { points, .. } = &mut all.scopes[0].metrics[2].data else { panic!("a histogram") };
+        points[0].exemplars = vec![
+            Exemplar { value: 2.0, unix_ns: 1, trace: 0, span: 0 },
+            Exemplar { value: 1.0, unix_ns: 2, trace: 3, span: 4 },
+        ];
+        let request = request(&all, &ResourceAttributes::default());
+        let Some(metric::Data::Histogram(histogram)) = &request.resource_metrics[0].scope_metrics[0].metrics[2].data
+        else {
+            panic!("a histogram")
+        };
+        let sent: Vec<_> =
+            histogram.data_points[0].exemplars.iter().map(|e| (e.value, e.trace_id.len(), e.span_id.len())).collect();
+        assert_eq!(sent, [(Some(exemplar::Value::AsDouble(1.0)), 16, 8), (Some(exemplar::Value::AsDouble(2.0)), 0, 0)]);
+    }
 }
