@@ -20,6 +20,7 @@ mod fork;
 mod gate;
 mod inner;
 mod items;
+pub(crate) mod ledger;
 mod operate;
 #[cfg(target_os = "linux")]
 mod plan;

@@ -7,7 +7,7 @@ mod instrument;
 mod instruments;
 pub(crate) mod label;
 mod macros;
-mod merge;
+pub(crate) mod merge;
 pub(crate) mod meta;
 pub mod model;
 #[cfg(feature = "otlp")]

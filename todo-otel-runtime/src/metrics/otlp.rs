@@ -24,8 +24,25 @@ pub fn encode(snapshot: &Snapshot, resource: &ResourceAttributes) -> Vec<u8> {
     request(snapshot, resource).encode_to_vec()
 }
 
+/// Encodes several resources as one body; empty when there is no point.
+pub(crate) fn encode_groups(groups: &[(ResourceAttributes, Snapshot)]) -> Vec<u8> {
+    if groups.iter().all(|(_, snapshot)| snapshot.is_empty()) {
+        return Vec::new();
+    }
+    groups_request(groups).encode_to_vec()
+}
+
+pub(crate) fn groups_request(groups: &[(ResourceAttributes, Snapshot)]) -> ExportMetricsServiceRequest {
+    let resource_metrics = groups.iter().map(|(resource, snapshot)| resource_metrics(snapshot, resource));
+    ExportMetricsServiceRequest { resource_metrics: resource_metrics.collect() }
+}
+
 /// The request as a message.
 pub(crate) fn request(snapshot: &Snapshot, resource: &ResourceAttributes) -> ExportMetricsServiceRequest {
+    ExportMetricsServiceRequest { resource_metrics: vec![resource_metrics(snapshot, resource)] }
+}
+
+fn resource_metrics(snapshot: &Snapshot, resource: &ResourceAttributes) -> proto::ResourceMetrics {
     let scopes = snapshot.scopes.iter().map(|scope| proto::ScopeMetrics {
         scope: Some(InstrumentationScope {
             name: scope.name.clone().into_owned(),
@@ -45,16 +62,14 @@ pub(crate) fn request(snapshot: &Snapshot, resource: &ResourceAttributes) -> Exp
             .collect(),
         schema_url: String::new(),
     });
-    ExportMetricsServiceRequest {
-        resource_metrics: vec![proto::ResourceMetrics {
-            resource: Some(Resource {
-                attributes: attributes(&resource.attributes),
-                dropped_attributes_count: 0,
-                entity_refs: Vec::new(),
-            }),
-            scope_metrics: scopes.collect(),
-            schema_url: resource.schema_url.clone(),
-        }],
+    proto::ResourceMetrics {
+        resource: Some(Resource {
+            attributes: attributes(&resource.attributes),
+            dropped_attributes_count: 0,
+            entity_refs: Vec::new(),
+        }),
+        scope_metrics: scopes.collect(),
+        schema_url: resource.schema_url.clone(),
     }
 }
 
@@ -177,7 +192,8 @@ pub(crate) fn decode(body: &[u8]) -> Option<Vec<(ResourceAttributes, Snapshot)>>
     Some(decoded(ExportMetricsServiceRequest::decode(body).ok()?))
 }
 
-fn decoded(request: ExportMetricsServiceRequest) -> Vec<(ResourceAttributes, Snapshot)> {
+/// The message as the model.
+pub(crate) fn decoded(request: ExportMetricsServiceRequest) -> Vec<(ResourceAttributes, Snapshot)> {
     let group = |group: proto::ResourceMetrics| {
         let attributes = group.resource.map(|resource| from_pairs(resource.attributes)).unwrap_or_default();
         let scopes = group.scope_metrics.into_iter().map(|scope| {
