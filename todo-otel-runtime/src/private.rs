@@ -4,6 +4,7 @@ pub use core::option::Option::{self, None, Some};
 pub use std::boxed::Box;
 
 pub use crate::{
+    __register_site as register,
     metrics::{InstrumentMeta, Label, MetricsMeta, Ordinal, Role, check_bounds},
     record::{
         callsite::Callsite,

@@ -1,23 +1,28 @@
 //! The link-time list: each declaration puts one entry into a section of its own, and the linker says where the section
 //! begins and ends. Where no such section exists the list is empty, and only what was used is known.
 
-use crate::metrics::Instrument;
+use crate::{metrics::Instrument, record::callsite::Callsite};
 
 /// One declaration. A zeroed entry (padding between object files) is nothing.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(16))]
 pub struct Entry {
     pub(super) instrument: Option<&'static Instrument>,
-    pub(super) reserved: Option<&'static ()>,
+    pub(super) site: Option<&'static Callsite>,
 }
 
 impl Entry {
     /// A business instrument.
     pub const fn instrument(instrument: &'static Instrument) -> Self {
-        Entry { instrument: Some(instrument), reserved: None }
+        Entry { site: None, instrument: Some(instrument) }
     }
 
-    const NOTHING: Entry = Entry { instrument: None, reserved: None };
+    /// An annotated function.
+    pub const fn site(site: &'static Callsite) -> Self {
+        Entry { site: Some(site), instrument: None }
+    }
+
+    const NOTHING: Entry = Entry { site: None, instrument: None };
 }
 
 // Without an entry the linker would not define the section's ends.
@@ -99,9 +104,18 @@ mod section {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::counter;
+    use crate::{metrics::counter, record::meta::Meta};
 
     counter! { static NEVER_USED: u64 = "link.never.used", unit = "{thing}", labels = { "flag": bool } }
+
+    static UNUSED: Callsite = Callsite::new(&Meta { name: "link.never.called", ..Meta::DEFAULT });
+    crate::__register_site!(UNUSED);
+
+    #[test]
+    fn a_call_site_that_was_never_called_is_in_the_list() {
+        let known: Vec<_> = entries().iter().filter_map(|entry| entry.site).map(|site| site.meta().name).collect();
+        assert!(known.contains(&"link.never.called"), "{known:?}");
+    }
 
     #[test]
     fn an_instrument_that_was_never_used_is_in_the_list() {

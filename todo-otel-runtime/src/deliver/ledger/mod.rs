@@ -18,7 +18,7 @@ use std::{
 };
 
 use self::{file::Kind, totals::Totals};
-use super::spool::disk::{Disk, Handle, RealDisk, Refused};
+use super::spool::{Disk, Handle, RealDisk, Refused};
 use crate::metrics::{ResourceAttributes, Snapshot, otlp};
 
 const FOLDER: &str = "ledger";
@@ -91,7 +91,7 @@ impl Ledger {
                 Some(totals) => totals,
                 None => {
                     // Series begin anew: a reset, which receivers understand.
-                    self.disk.rename(TOTALS, &format!("{}totals-{}", super::spool::disk::BAD, unix_ms()))?;
+                    self.disk.rename(TOTALS, &format!("{}totals-{}", super::spool::BAD, unix_ms()))?;
                     Totals::default()
                 }
             },
@@ -139,7 +139,7 @@ impl Locked<'_> {
                 }
                 None => {
                     merged.corrupt += 1;
-                    disk.rename(&name, &format!("{}{name}", super::spool::disk::BAD))?;
+                    disk.rename(&name, &format!("{}{name}", super::spool::BAD))?;
                 }
             }
         }
