@@ -1,7 +1,23 @@
-//! The `todo` program.
+//! The `todo` program: a todo list for the terminal with AI enrichment, instrumented by attribute.
+//!
+//! `main.rs` puts the parts together; [`run`] does the work, so that tests need no process.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod analysis;
+pub mod app;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod domain;
 pub mod enrich;
+pub mod error;
 pub mod operate;
+pub mod output;
+pub mod queue;
+pub mod signals;
 pub mod store;
+pub mod telemetry;
+pub mod worker;
+
+pub use crate::commands::run;

@@ -40,6 +40,15 @@ pub fn project(input: &str) -> Result<String, Invalid> {
     bounded("project", project, PROJECT_BYTES, "use a shorter name")
 }
 
+/// A category: one line, not empty, at most 256 bytes.
+pub fn category(input: &str) -> Result<String, Invalid> {
+    let category = input.trim();
+    if category.is_empty() {
+        return Err(Invalid::new("category", "the category is empty", "name one, or use none"));
+    }
+    bounded("category", category, PROJECT_BYTES, "use a shorter name")
+}
+
 /// A tag without its `#` or `+`: no blank, no comma, no control character, at most 64 bytes.
 pub fn tag(input: &str) -> Result<String, Invalid> {
     let tag = input.trim().trim_start_matches(['#', '+']);

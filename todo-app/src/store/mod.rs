@@ -71,6 +71,11 @@ impl Store {
     }
 }
 
+/// Version of the SQLite library inside this program.
+pub fn sqlite_version() -> &'static str {
+    libsqlite3_sys::SQLITE_VERSION.to_str().unwrap_or_default()
+}
+
 /// Milliseconds since 1970 to the type of the domain; what no clock can have written becomes the beginning.
 fn timestamp(ms: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH)

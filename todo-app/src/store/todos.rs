@@ -13,7 +13,7 @@ use todo_otel_runtime::db_span;
 
 use super::{
     NewJob, Store, StoreError, jobs,
-    schema::{todo_tags, todos},
+    schema::{enrichments, todo_tags, todos},
     suggestions, timestamp,
 };
 use crate::domain::{DueFilter, Edit, Field, Filter, NewTodo, Priority, Sort, Status, StatusFilter, Todo};
@@ -181,6 +181,24 @@ impl Store {
                 found.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
             }
             Ok(found)
+        })
+    }
+
+    /// Open todos that no provider has seen, oldest first.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    #[db_span(name = "db.todo.list", system = "sqlite", operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len()))]
+    pub fn without_enrichment(&self) -> Result<Vec<Todo>, StoreError> {
+        self.with(|conn| {
+            let seen = enrichments::table.select(enrichments::todo_id);
+            let rows: Vec<(Row, Option<String>)> = todos::table
+                .filter(todos::status.eq(Status::Open.as_str()))
+                .filter(todos::id.ne_all(seen))
+                .order(todos::id)
+                .select((Row::as_select(), sql::<Nullable<Text>>(TAGS)))
+                .load(conn)?;
+            Ok(rows.into_iter().map(todo).collect())
         })
     }
 

@@ -1,0 +1,75 @@
+//! One todo through the enricher into the store. Nothing is applied here; people accept.
+
+use std::time::Duration;
+
+use crate::{
+    app::App,
+    domain::{EnrichmentMode, Suggestion, Todo},
+    enrich::{self, Enrichment, EnrichmentRequest},
+    error::{Error, Result},
+    store::NewEnrichment,
+};
+
+/// How often the progress indicator moves and signals are looked at.
+const TICK: Duration = Duration::from_millis(80);
+
+/// Asks for suggestions and waits, with a progress indicator for people. A signal cancels the request.
+///
+/// # Errors
+/// [`Error::Enrich`] when the provider failed, [`Error::Interrupted`] on a signal; the todo is safe in every case.
+pub fn inline(app: &App, todo: &Todo) -> Result<Vec<Suggestion>> {
+    let enricher = app.enricher()?;
+    let store = app.store()?;
+    let request = request(todo, app.clock.today(), EnrichmentMode::Inline, todo.uuid.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io { action: "starting the enrichment".into(), source })?;
+    let analysis = enrich::analyze(enricher, store, &request, async |enrichment| {
+        Ok::<_, Error>(store.save_enrichment(&to_store(todo, EnrichmentMode::Inline, &enrichment), app.clock.now())?)
+    });
+    let mut progress = app.out.progress(&format!("asking {} for suggestions", enricher.provider()));
+    runtime.block_on(async {
+        tokio::pin!(analysis);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut analysis => return result,
+                () = tokio::time::sleep(TICK) => {
+                    app.signals.check()?;
+                    progress.tick();
+                }
+            }
+        }
+    })
+}
+
+/// What a provider gets to see of a todo.
+pub fn request(todo: &Todo, today: jiff::civil::Date, mode: EnrichmentMode, key: String) -> EnrichmentRequest {
+    EnrichmentRequest {
+        todo_id: todo.id,
+        title: todo.title.clone(),
+        description: todo.description.clone(),
+        project: todo.project.clone(),
+        tags: todo.tags.clone(),
+        today,
+        mode,
+        idempotency_key: Some(key),
+    }
+}
+
+/// The form in which the store keeps an enrichment.
+pub fn to_store(todo: &Todo, mode: EnrichmentMode, enrichment: &Enrichment) -> NewEnrichment {
+    NewEnrichment {
+        todo_id: todo.id,
+        todo_version: todo.version,
+        provider: enrichment.provider.to_owned(),
+        model: enrichment.model.clone(),
+        mode,
+        confidence: enrichment.confidence().unwrap_or(0.0),
+        attempts: enrichment.attempts,
+        input_tokens: enrichment.usage.input_tokens,
+        output_tokens: enrichment.usage.output_tokens,
+        suggestions: enrichment.suggestions.clone(),
+    }
+}

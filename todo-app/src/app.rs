@@ -1,0 +1,137 @@
+//! Everything a command may touch: where todos are kept, who suggests, what time it is, where output goes.
+
+use std::{cell::OnceCell, path::PathBuf};
+
+use jiff::{Timestamp, Zoned, civil::Date};
+
+use crate::{
+    config::{AppConfig, ConfigError},
+    enrich::{self, Enricher},
+    error::Result,
+    output::{Output, text::View},
+    signals::Signals,
+    store::{Store, StoreError},
+};
+
+/// What a command works with. Store and enricher are made at first use, so that `todo version` needs neither.
+pub struct App {
+    /// Where output goes.
+    pub out: Output,
+    /// What time it is.
+    pub clock: Clock,
+    /// Signals that came in.
+    pub signals: Signals,
+    /// How the process was started, for the command's span.
+    pub process: Process,
+    /// Where the configuration file is looked for.
+    pub config_path: Option<PathBuf>,
+    config: Result<AppConfig, ConfigError>,
+    store: OnceCell<Store>,
+    enricher: OnceCell<Enricher>,
+}
+
+/// How the process was started.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// Base name of the program.
+    pub executable: String,
+    /// Process id.
+    pub pid: u32,
+    /// Verb and names of flags; values are replaced by `?`.
+    pub arguments: Vec<String>,
+}
+
+/// Source of time.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The system's.
+    System,
+    /// Stands still.
+    Fixed(Zoned),
+}
+
+impl Clock {
+    /// This instant.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Clock::System => Timestamp::now(),
+            Clock::Fixed(at) => at.timestamp(),
+        }
+    }
+
+    /// This instant where the user lives.
+    pub fn local(&self) -> Zoned {
+        match self {
+            Clock::System => Zoned::now(),
+            Clock::Fixed(at) => at.clone(),
+        }
+    }
+
+    /// The day where the user lives.
+    pub fn today(&self) -> Date {
+        self.local().date()
+    }
+}
+
+impl App {
+    /// An app over a resolved configuration, or the reason why there is none.
+    pub fn new(
+        config: Result<AppConfig, ConfigError>,
+        config_path: Option<PathBuf>,
+        out: Output,
+        clock: Clock,
+        signals: Signals,
+        process: Process,
+    ) -> App {
+        App { out, clock, signals, process, config_path, config, store: OnceCell::new(), enricher: OnceCell::new() }
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// A configuration that exists but cannot be used stops every command that needs one.
+    pub fn config(&self) -> Result<&AppConfig> {
+        self.config.as_ref().map_err(|error| error.clone().into())
+    }
+
+    /// The database, opened at first use.
+    ///
+    /// # Errors
+    /// See [`Store::open`].
+    pub fn store(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&database_path(&self.config()?.database.url)?)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// The provider of suggestions, made at first use.
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub fn enricher(&self) -> Result<&Enricher> {
+        if let Some(enricher) = self.enricher.get() {
+            return Ok(enricher);
+        }
+        let enricher = enrich::from_config(&self.config()?.ai)?;
+        Ok(self.enricher.get_or_init(|| enricher))
+    }
+
+    /// How things are shown to this user today.
+    pub fn view(&self) -> View {
+        let date_format =
+            self.config.as_ref().map_or_else(|_| "relative".into(), |config| config.ui.date_format.clone());
+        View { styles: self.out.styles, width: self.out.width, today: self.clock.today(), date_format }
+    }
+}
+
+/// A path, `sqlite:path` or `sqlite://path`.
+fn database_path(url: &str) -> Result<PathBuf, StoreError> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
+    match path.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => Err(StoreError::Unsupported("PostgreSQL".into())),
+        Some((scheme, _)) => Err(StoreError::Unsupported(format!("databases of kind {scheme}"))),
+        None => Ok(PathBuf::from(path)),
+    }
+}

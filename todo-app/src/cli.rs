@@ -1,0 +1,317 @@
+//! The command line: clap types only. What a value means is decided where it is used.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A todo list for the terminal, with AI enrichment.
+#[derive(Debug, Parser)]
+#[command(name = "todo", version, max_term_width = 100, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Database file (or TODO_DATABASE_URL)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub db: Option<String>,
+    /// Configuration file (or TODO_CONFIG)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show what happens: log lines on standard error
+    #[arg(long, global = true)]
+    pub verbose: bool,
+    /// Like --verbose, with ids and durations, as JSON lines
+    #[arg(long, global = true)]
+    pub debug: bool,
+    /// Show the command's span tree on standard error
+    #[arg(long, global = true)]
+    pub trace: bool,
+    /// Record and send nothing
+    #[arg(long, global = true)]
+    pub no_telemetry: bool,
+    /// Form of log lines
+    #[arg(long, global = true, value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<When>,
+}
+
+/// Form of log lines on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Console,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a todo and suggest details for it
+    Add(AddArgs),
+    /// List todos
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show everything about a todo
+    Show(IdArgs),
+    /// Change a todo
+    Edit(EditArgs),
+    /// Mark todos as done
+    #[command(visible_alias = "done")]
+    Complete(IdsArgs),
+    /// Make done todos open again
+    Reopen(IdsArgs),
+    /// Delete todos
+    #[command(visible_alias = "rm")]
+    Delete(IdsArgs),
+    /// Ask for suggestions again
+    Enrich(EnrichArgs),
+    /// List suggestions that wait for a decision
+    Suggestions(SuggestionsArgs),
+    /// Apply suggestions to their todos
+    Accept(DecideArgs),
+    /// Decline suggestions
+    Reject(DecideArgs),
+    /// Count what is open, done and late
+    Stats,
+    /// Enrich queued todos until stopped
+    Worker(WorkerArgs),
+    /// Show or create the configuration
+    Config(ConfigArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the version and what it was built from
+    Version,
+}
+
+/// `todo add`
+#[derive(Args, Debug)]
+pub struct AddArgs {
+    /// What is to be done
+    pub title: String,
+    /// Longer text
+    #[arg(long, short = 'd', value_name = "TEXT")]
+    pub description: Option<String>,
+    /// low, medium or high
+    #[arg(long, short = 'p', value_name = "PRIORITY")]
+    pub priority: Option<String>,
+    /// tomorrow, fri, 2026-12-01, in 3 days …
+    #[arg(long, value_name = "DATE")]
+    pub due: Option<String>,
+    /// A tag; may be repeated
+    #[arg(long = "tag", short = 't', value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// Project it belongs to
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Do not ask for suggestions
+    #[arg(long, conflicts_with = "background")]
+    pub no_enrich: bool,
+    /// Leave the suggestions to the worker
+    #[arg(long)]
+    pub background: bool,
+}
+
+/// `todo list`
+#[derive(Args, Debug, Default)]
+pub struct ListArgs {
+    /// Words to look for in title, description, project and category
+    #[arg(value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Only done todos
+    #[arg(long, conflicts_with = "all")]
+    pub done: bool,
+    /// Open and done todos
+    #[arg(long, short = 'a')]
+    pub all: bool,
+    /// Only todos with this tag; repeated: with all of them
+    #[arg(long = "tag", short = 't', value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// Only this project and those below it
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Only this priority
+    #[arg(long, short = 'p', value_name = "PRIORITY")]
+    pub priority: Option<String>,
+    /// A date, overdue, week (until its end) or none
+    #[arg(long, value_name = "WHEN")]
+    pub due: Option<String>,
+    /// Due before this date
+    #[arg(long, value_name = "DATE")]
+    pub due_before: Option<String>,
+    /// Due after this date
+    #[arg(long, value_name = "DATE")]
+    pub due_after: Option<String>,
+    /// Order of the list
+    #[arg(long, value_name = "ORDER", default_value = "due")]
+    pub sort: SortBy,
+    /// At most so many
+    #[arg(long, short = 'n', value_name = "COUNT")]
+    pub limit: Option<u32>,
+}
+
+/// Order of a listing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// By due day, then priority.
+    #[default]
+    Due,
+    /// Highest first.
+    Priority,
+    /// Newest first.
+    Created,
+    /// By number.
+    Id,
+}
+
+/// One todo.
+#[derive(Args, Debug)]
+pub struct IdArgs {
+    /// Number of the todo
+    #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+    pub id: i64,
+}
+
+/// Several todos.
+#[derive(Args, Debug)]
+pub struct IdsArgs {
+    /// Numbers of the todos: all or none are changed
+    #[arg(required = true, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    pub ids: Vec<i64>,
+}
+
+/// `todo edit`
+#[derive(Args, Debug)]
+pub struct EditArgs {
+    /// Number of the todo
+    #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+    pub id: i64,
+    /// New title
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// New description; empty removes it
+    #[arg(long, short = 'd', value_name = "TEXT")]
+    pub description: Option<String>,
+    /// low, medium, high or none
+    #[arg(long, short = 'p', value_name = "PRIORITY")]
+    pub priority: Option<String>,
+    /// A date or none
+    #[arg(long, value_name = "DATE")]
+    pub due: Option<String>,
+    /// A name or none
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// A word or none
+    #[arg(long, value_name = "NAME")]
+    pub category: Option<String>,
+    /// Minutes, 1h30m, or none
+    #[arg(long, value_name = "TIME")]
+    pub estimate: Option<String>,
+    /// A tag to add; may be repeated
+    #[arg(long = "tag", short = 't', value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// A tag to remove; may be repeated
+    #[arg(long = "untag", value_name = "TAG")]
+    pub untag: Vec<String>,
+}
+
+/// `todo enrich`
+#[derive(Args, Debug)]
+pub struct EnrichArgs {
+    /// Numbers of the todos
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all", value_parser = clap::value_parser!(i64).range(1..))]
+    pub ids: Vec<i64>,
+    /// Every open todo that was never enriched
+    #[arg(long)]
+    pub all: bool,
+    /// Leave it to the worker
+    #[arg(long)]
+    pub background: bool,
+}
+
+/// `todo suggestions`
+#[derive(Args, Debug)]
+pub struct SuggestionsArgs {
+    /// Only for this todo
+    #[arg(value_name = "TODO", value_parser = clap::value_parser!(i64).range(1..))]
+    pub todo: Option<i64>,
+    /// Also those that were accepted, rejected or have expired
+    #[arg(long, short = 'a')]
+    pub all: bool,
+}
+
+/// `todo accept` and `todo reject`
+#[derive(Args, Debug)]
+pub struct DecideArgs {
+    /// Numbers of the suggestions: all or none
+    #[arg(value_name = "ID", required_unless_present = "todo", conflicts_with = "todo", value_parser = clap::value_parser!(i64).range(1..))]
+    pub ids: Vec<i64>,
+    /// Everything that is suggested for this todo
+    #[arg(long, value_name = "TODO", value_parser = clap::value_parser!(i64).range(1..))]
+    pub todo: Option<i64>,
+    /// Only this field: category, priority, estimate, due, tags or next_step
+    #[arg(long, requires = "todo", value_name = "FIELD")]
+    pub field: Option<String>,
+}
+
+/// `todo worker`
+#[derive(Args, Debug)]
+pub struct WorkerArgs {
+    /// Jobs done at the same time
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub concurrency: u16,
+    /// End when the queue is empty
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `todo config`
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// Verbs of `todo config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum ConfigAction {
+    /// Every setting, its value and where it comes from
+    Show,
+    /// Write a configuration file with comments
+    Init,
+    /// Where the file is looked for
+    Path,
+}
+
+/// `todo completions`
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// Name of the shell
+    pub shell: clap_complete::Shell,
+}

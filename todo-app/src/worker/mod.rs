@@ -1,0 +1,170 @@
+//! The long-running process: leases jobs, enriches, stores, stops on a signal. Not here: what an enrichment is.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use todo_otel_runtime::traced;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::JoinSet,
+};
+
+use crate::{
+    analysis,
+    app::App,
+    domain::EnrichmentMode,
+    enrich::{self, Enricher},
+    error::{Error, Result},
+    store::{Job, JobOutcome, Store, StoreError},
+};
+
+/// How long a worker keeps a job: the whole budget of an enrichment and some time to store it.
+const LEASE: Duration = Duration::from_secs(180);
+
+/// Pause when the queue is empty.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How often signals are looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How long jobs that are running may take once the worker is to stop.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Runs until a signal comes in or, with `once`, until the queue is empty.
+///
+/// # Errors
+/// [`Error::WorkerRunning`] when another worker holds the database.
+pub fn run(app: &mut App, concurrency: usize, once: bool) -> Result<()> {
+    let store = app.store()?.clone();
+    let _lock = lock(store.path())?;
+    // Made anew, as the app keeps its own: a worker hands it to several tasks.
+    let enricher = Arc::new(enrich::from_config(&app.config()?.ai)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(concurrency.min(4))
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io { action: "starting the worker".into(), source })?;
+    tracing::info!(name: "worker.started", "worker started");
+    if !once {
+        app.out.note("Waiting for jobs; Ctrl-C stops.");
+    }
+    let result = runtime.block_on(serve(app, &store, &enricher, concurrency, once));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    tracing::info!(name: "worker.stopped", "worker stopped");
+    result
+}
+
+async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: usize, once: bool) -> Result<()> {
+    let owner = format!("{}-{}", app.process.pid, uuid::Uuid::new_v4());
+    let mut running: JoinSet<Result<(), StoreError>> = JoinSet::new();
+    let mut idle_until = tokio::time::Instant::now();
+    while app.signals.received().is_none() {
+        while let Some(ended) = running.try_join_next() {
+            report(ended);
+        }
+        let free = concurrency - running.len();
+        if free > 0 && tokio::time::Instant::now() >= idle_until {
+            let jobs = blocking(|| store.claim_jobs(&owner, free as i64, LEASE, app.clock.now()));
+            let jobs = match jobs {
+                Ok(jobs) => jobs,
+                // Somebody else is busy with the file; the next round finds the same jobs.
+                Err(StoreError::Locked) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            if jobs.is_empty() {
+                if once && running.is_empty() {
+                    return Ok(());
+                }
+                idle_until = tokio::time::Instant::now() + IDLE;
+            }
+            for job in jobs {
+                let (store, enricher, clock) = (store.clone(), Arc::clone(enricher), app.clock.clone());
+                running.spawn(async move { process(&store, &enricher, &clock, &job).await });
+            }
+        }
+        tokio::time::sleep(TICK).await;
+    }
+    // What does not end in time is dropped with its lease; another worker takes it over.
+    let _ = tokio::time::timeout(GRACE, async {
+        while let Some(ended) = running.join_next().await {
+            report(ended);
+        }
+    })
+    .await;
+    Ok(())
+}
+
+/// One job: enrich, store, or say why not.
+#[traced(
+    name = "process enrichment",
+    kind = consumer,
+    root,
+    attributes(
+        messaging.operation.name = "process",
+        messaging.operation.type = "process",
+        messaging.system = "todo.job_queue",
+        messaging.destination.name = "enrichment",
+        messaging.message.id = display(job.id),
+        todo.job.attempt = job.attempt,
+        todo.id = job.todo.id
+    )
+)]
+async fn process(store: &Store, enricher: &Enricher, clock: &crate::app::Clock, job: &Job) -> Result<(), StoreError> {
+    let request =
+        analysis::request(&job.todo, clock.today(), EnrichmentMode::Background, format!("todo-job-{}", job.id));
+    let analysed = enrich::analyze(enricher, store, &request, async |enrichment| {
+        let outcome = JobOutcome::Done(analysis::to_store(&job.todo, EnrichmentMode::Background, &enrichment));
+        blocking(|| store.finish_job(job, &outcome, clock.now())).map_err(Error::from)
+    });
+    let error = match analysed.await {
+        Ok(_) => return Ok(()),
+        Err(Error::Store(error)) => return Err(error),
+        Err(error) => error,
+    };
+    let (retry, pause) = match &error {
+        Error::Enrich(error) => (error.retryable(), error.retry_after()),
+        _ => (false, None),
+    };
+    let failed = JobOutcome::Failed { error: error.to_string(), retry, pause };
+    blocking(|| store.finish_job(job, &failed, clock.now())).map(drop)
+}
+
+fn report(ended: Result<Result<(), StoreError>, tokio::task::JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("error.type" = error.class(), "a job could not be stored"),
+        Err(_) => tracing::error!("error.type" = "panic", "a job ended unexpectedly"),
+    }
+}
+
+/// Keeps database work off the threads that drive the network, without leaving the current span's thread.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+/// One worker per database file; the kernel frees the lock when the process ends, however it ends.
+fn lock(database: &Path) -> Result<File> {
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push(".worker.lock");
+    let path = database.with_file_name(name);
+    let action = || format!("opening {}", path.display());
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|source| Error::Io { action: action(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::WorkerRunning),
+        Err(TryLockError::Error(source)) => Err(Error::Io { action: action(), source }),
+    }
+}
