@@ -16,7 +16,10 @@ use std::{
 };
 
 use opentelemetry::logs::Severity;
-use opentelemetry_sdk::logs::LogExporter;
+use opentelemetry_sdk::{
+    logs::LogExporter,
+    trace::{ShouldSample, SpanExporter, SpanProcessor},
+};
 
 use crate::{
     Config, InitError,
@@ -109,6 +112,24 @@ pub struct TelemetryBuilder {
 }
 
 impl TelemetryBuilder {
+    /// Spans go to this exporter too. It runs on a thread of its own, as nobody knows how long it waits.
+    pub fn span_exporter(mut self, exporter: impl SpanExporter + 'static) -> Self {
+        self.custom.add_span_exporter(exporter);
+        self
+    }
+
+    /// This processor gets `on_end` of every span that is kept, on the collector's thread; it gets no `on_start`.
+    pub fn span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
+        self.custom.add_span_processor(processor);
+        self
+    }
+
+    /// Asked at each root instead of the configured sampler.
+    pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
+        self.custom.set_sampler(sampler);
+        self
+    }
+
     /// Log records go to this exporter instead of the configured ones.
     pub fn log_exporter(mut self, exporter: impl LogExporter + 'static) -> Self {
         self.custom.set_log_exporter(exporter);
@@ -143,6 +164,9 @@ impl TelemetryBuilder {
             }
         };
         say(&config.warnings);
+        if config.role == Role::Cli {
+            propagation::adopt_incoming();
+        }
         setup::panic::set(true);
         let running = Arc::new(Running {
             pipelines,
@@ -257,6 +281,7 @@ impl Running {
         *phase = Phase::Ending;
         drop(phase);
         setup::panic::set(false);
+        propagation::release_incoming();
         let report = catch_unwind(AssertUnwindSafe(|| self.pipelines.shutdown(deadline)));
         let report = report.unwrap_or_else(|_| ShutdownReport { timed_out: true, ..Default::default() });
         *self.phase() = Phase::Ended(report.clone());

@@ -8,15 +8,28 @@ mod carrier;
 mod global;
 mod w3c;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    cell::RefCell,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::{
+    Context, ContextGuard, KeyValue,
+    baggage::BaggageExt,
+    trace::{Link, SpanContext, TraceContextExt},
+};
 
 pub use self::{
     baggage::Baggage,
     carrier::{JobCarrier, extract_headers, inject_command, inject_headers},
 };
-use crate::Config;
+use crate::{
+    Config,
+    record::{
+        current::current_context,
+        root::{LinkSource, ParentSource},
+    },
+};
 
 /// A context of another process or task: ids, flags, `tracestate`, baggage.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,10 +46,15 @@ impl RemoteContext {
         Some(Self { span, baggage })
     }
 
-    /// The context of the span that is current on this thread, if there is one.
+    /// The context of the span that is current on this thread, if there is one, with the allow-listed baggage.
     pub fn current() -> Option<Self> {
-        let span = opentelemetry::Context::map_current(|context| context.span().span_context().clone());
-        span.is_valid().then(|| Self { span, baggage: Baggage::default() })
+        let span = current_context()?;
+        let allowed = &settings().allowed;
+        let pairs = Context::map_current(|context| {
+            let pairs = context.baggage().iter().map(|(key, (value, _))| (key.to_string(), value.to_string()));
+            pairs.filter(|(key, _)| allowed.contains(key)).collect::<Vec<_>>()
+        });
+        Some(Self { span, baggage: Baggage::default().with(pairs) })
     }
 
     /// The `traceparent` header.
@@ -58,6 +76,37 @@ impl RemoteContext {
     pub fn span_context(&self) -> &SpanContext {
         &self.span
     }
+}
+
+impl ParentSource for RemoteContext {
+    fn parent(&self) -> Option<SpanContext> {
+        Some(self.span.clone())
+    }
+}
+
+impl LinkSource for RemoteContext {
+    fn links(&self, to: &mut Vec<Link>) {
+        self.span.links(to);
+    }
+}
+
+thread_local! {
+    /// The starter's context while it is the parent of what this thread begins.
+    static ADOPTED: RefCell<Option<ContextGuard>> = const { RefCell::new(None) };
+}
+
+/// Makes the starter's context the parent of the roots of this thread, the main thread of a command.
+pub(crate) fn adopt_incoming() {
+    let Some(incoming) = incoming() else { return };
+    let pairs = incoming.baggage.iter().map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned()));
+    let context = Context::current().with_remote_span_context(incoming.span.clone()).with_baggage(pairs);
+    let guard = context.attach();
+    let _ = ADOPTED.try_with(|adopted| adopted.replace(Some(guard)));
+}
+
+/// Undoes [`adopt_incoming`] when called on the same thread.
+pub(crate) fn release_incoming() {
+    let _ = ADOPTED.try_with(|adopted| adopted.try_borrow_mut().map(|mut guard| guard.take()));
 }
 
 /// The context that the starter of this process left in its environment, if it is valid and telemetry has started.

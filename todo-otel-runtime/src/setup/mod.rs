@@ -2,6 +2,7 @@
 //! another. Who may call it, and how often, is not here.
 
 pub(crate) mod install_id;
+mod metrics;
 pub(crate) mod panic;
 mod pipelines;
 pub(crate) mod resource;

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use opentelemetry_sdk::logs::LogExporter;
+use opentelemetry_sdk::{logs::LogExporter, trace::SpanExporter};
 
 use crate::{
     Config, InitError, ShutdownReport,
     config::{ExporterKind, Signal},
     deliver::{Delivery, Reason},
     logs,
+    metrics::{ResourceAttributes, Snapshot, otlp},
 };
 
 /// Delivery, if any signal is exported over OTLP.
@@ -22,6 +23,35 @@ impl Sender {
         let otlp = |exporters: &[ExporterKind]| exporters.contains(&ExporterKind::Otlp);
         let wanted = otlp(&config.traces.exporters) || otlp(&config.metrics.exporters) || otlp(&config.logs.exporters);
         Ok(Self { delivery: if wanted { Some(Delivery::new(config)?) } else { None } })
+    }
+
+    /// The exporter of spans, if they go over OTLP.
+    pub fn span_exporter(&self, config: &Config) -> Result<Option<impl SpanExporter + use<>>, InitError> {
+        match &self.delivery {
+            Some(delivery) if config.traces.exporters.contains(&ExporterKind::Otlp) => {
+                delivery.span_exporter().map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Encodes a snapshot and hands it to delivery.
+    pub fn send_metrics(&self, snapshot: &Snapshot, resource: &ResourceAttributes) {
+        let Some(delivery) = &self.delivery else { return };
+        let body = otlp::encode(snapshot, resource);
+        if !body.is_empty() {
+            delivery.accept(Signal::Metrics, body.into());
+        }
+    }
+
+    /// Tells delivery what was lost, or left out by the tail decision, before the exporter of spans.
+    pub fn count_spans(&self, queue_full: u64, sampled: u64) {
+        let Some(delivery) = &self.delivery else { return };
+        for (reason, items) in [(Reason::QueueFull, queue_full), (Reason::Sampled, sampled)] {
+            if items > 0 {
+                delivery.drop_items(Signal::Traces, reason, items);
+            }
+        }
     }
 
     /// The exporter of log records, if they go over OTLP.

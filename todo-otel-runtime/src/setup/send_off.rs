@@ -5,9 +5,13 @@ use std::time::Instant;
 use opentelemetry_sdk::{
     error::OTelSdkResult,
     logs::{LogBatch, LogExporter},
+    trace::{SpanData, SpanExporter},
 };
 
-use crate::{Config, InitError, ShutdownReport, logs};
+use crate::{
+    Config, InitError, ShutdownReport, logs,
+    metrics::{ResourceAttributes, Snapshot},
+};
 
 #[derive(Debug)]
 pub(super) struct Sender;
@@ -16,6 +20,14 @@ impl Sender {
     pub fn new(_: &Config) -> Result<Self, InitError> {
         Ok(Self)
     }
+
+    pub fn span_exporter(&self, _: &Config) -> Result<Option<impl SpanExporter + use<>>, InitError> {
+        Ok(None::<Never>)
+    }
+
+    pub fn send_metrics(&self, _: &Snapshot, _: &ResourceAttributes) {}
+
+    pub fn count_spans(&self, _: u64, _: u64) {}
 
     pub fn log_exporter(&self, _: &Config) -> Result<Option<impl LogExporter + use<>>, InitError> {
         Ok(None::<Never>)
@@ -33,6 +45,12 @@ enum Never {}
 
 impl LogExporter for Never {
     async fn export(&self, _: LogBatch<'_>) -> OTelSdkResult {
+        match *self {}
+    }
+}
+
+impl SpanExporter for Never {
+    async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
         match *self {}
     }
 }
