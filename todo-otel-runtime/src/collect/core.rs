@@ -137,6 +137,11 @@ fn capture(tag: u16, data: SpanData) -> Option<SpanData> {
 
 impl Core {
     pub(crate) fn new(settings: Settings, adaptive: Option<Adaptive>) -> Self {
+        // What ended after the last shutdown was accounted for there, as unfinished.
+        for ring in local::rings() {
+            ring.take(&mut Vec::new());
+        }
+        lane::take();
         Core {
             sites: Vec::new(),
             shapes: Vec::new(),
@@ -368,6 +373,11 @@ impl Core {
                 super::slow::report(site.meta(), open.trace, id, self.anchor.ns(now.saturating_sub(open.start)));
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_reported(&self) -> bool {
+        self.open.values().any(|open| open.reported)
     }
 
     /// Ends what is still open, as unfinished.

@@ -305,6 +305,18 @@ impl Handle {
     }
 }
 
+#[cfg(test)]
+impl Handle {
+    /// Keeps everybody else from draining.
+    fn hold(&self) -> impl Sized + '_ {
+        self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_reported(&self) -> bool {
+        self.0.core.lock().unwrap_or_else(PoisonError::into_inner).has_reported()
+    }
+}
+
 /// Passes until nothing is found, so that every span that has ended by now is built.
 fn drain_all(core: &mut Core, deadline: Instant) -> bool {
     // Records that other threads keep writing must not hold the caller for ever.

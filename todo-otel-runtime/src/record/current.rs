@@ -178,13 +178,14 @@ struct Scope<'a> {
     proxy: &'a SpanState,
     previous: *const SpanState,
     outer: u64,
-    _context: opentelemetry::ContextGuard,
+    _context: Option<opentelemetry::ContextGuard>,
 }
 
 impl<'a> Scope<'a> {
     fn enter(proxy: &'a SpanState, context: &Context) -> Self {
-        let guard = context.clone().attach();
         local::with(|local| {
+            // A thread that ends has no context any more.
+            let guard = (!local.is_ending()).then(|| context.clone().attach());
             let previous = local.current.get();
             // Captured without a span of ours: nothing of this thread's shall be the parent.
             local.current.set(if proxy.id() == 0 { std::ptr::null() } else { proxy });

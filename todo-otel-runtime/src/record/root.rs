@@ -259,7 +259,8 @@ fn finish_beginning(
     let baggage = start.map_or(&[][..], |start| &start.baggage);
     if meta.attach || !baggage.is_empty() {
         state.flags.set(flags);
-        let context = Context::current().with_span(ContextSpan::of(state));
+        let below = if local.is_ending() { Context::new() } else { Context::current() };
+        let context = below.with_span(ContextSpan::of(state));
         let context = if baggage.is_empty() { context } else { context.with_baggage(merged(&context, baggage)) };
         let trace_state = state.extra().map_or(TraceState::NONE, |extra| extra.trace_state.clone());
         state.set_extra(Arc::new(Extra { trace_state, context: Some(context) }));
@@ -311,8 +312,8 @@ thread_local! {
 #[cold]
 pub(crate) fn attach(state: &SpanState) {
     let context = state.extra().and_then(|extra| extra.context.clone());
-    let guard = context.map(Context::attach);
     local::with(|local| {
+        let guard = context.filter(|_| !local.is_ending()).map(Context::attach);
         let outer = context_span(local).map_or(0, |known| known.id());
         let undo = Undo { outer: local.outer.replace(outer), _context: guard };
         // Without the thread-local there is nothing to undo later: the thread ends.
@@ -328,12 +329,6 @@ pub(crate) fn detach() {
     if let Ok(Some(undo)) = undo {
         local::with(|local| local.outer.set(undo.outer));
     }
-}
-
-/// Does this call begin with a look into the context at each poll?
-#[inline(always)]
-pub(crate) fn needs_attach(flags: u32) -> bool {
-    flags & ATTACHED != 0 || foreign_spans_alive()
 }
 
 /// A call whose parent, links or baggage are given by the program.
