@@ -4,6 +4,7 @@
 //! Not here: log lines (`logs`), which spans exist (`collect`).
 
 pub(crate) mod forest;
+pub(crate) mod numbers;
 pub(crate) mod span;
 pub(crate) mod tree;
 
@@ -99,6 +100,12 @@ impl SpanExporter for ConsoleExporter {
         }
         Ok(())
     }
+}
+
+/// All metrics on standard error: at the end of a command, at each export of a service.
+pub(crate) fn print_metrics(snapshot: &crate::metrics::Snapshot) {
+    let text = numbers::render(snapshot);
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Columns of the terminal behind standard error; 0 = there is none.

@@ -33,6 +33,8 @@ mod record;
 mod setup;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 mod telemetry;
+#[cfg(all(feature = "testing", not(feature = "off")))]
+pub mod testing;
 
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 pub use crate::{

@@ -172,6 +172,21 @@ fn current() -> MutexGuard<'static, Option<Handle>> {
     CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Is anything recorded?
+#[cfg(feature = "testing")]
+pub(crate) fn is_running() -> bool {
+    current().is_some()
+}
+
+/// Builds every span that has ended by now.
+#[cfg(feature = "testing")]
+pub(crate) fn catch_up(deadline: Instant) {
+    let handle = current().clone();
+    if let Some(handle) = handle {
+        handle.flush(deadline);
+    }
+}
+
 /// A ring is half full: wakes the collector, or starts its thread.
 #[cold]
 pub(crate) fn ring_is_filling() {

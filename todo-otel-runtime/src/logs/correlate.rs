@@ -1,10 +1,11 @@
 //! Which span a record belongs to: the runtime's own current span, else that of the OpenTelemetry API.
 
 use opentelemetry::{
-    Context, Key, KeyValue, SpanId, TraceFlags, TraceId, Value, logs::AnyValue, trace::TraceContextExt,
+    Context, Key, KeyValue, SpanId, TraceFlags, TraceId, Value, baggage::BaggageExt as _, logs::AnyValue,
 };
 
 use super::vocabulary::Words;
+use crate::record::current as recorder;
 
 /// Ids of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,25 +23,40 @@ pub(crate) struct Correlation {
     pub operation: Option<&'static str>,
 }
 
-/// The current span of this thread.
-pub(crate) fn current(_words: &Words) -> Correlation {
-    let span = Context::map_current(|context| {
-        let span = context.span();
-        let ids = span.span_context();
-        ids.is_valid().then(|| SpanRef { trace_id: ids.trace_id(), span_id: ids.span_id(), flags: ids.trace_flags() })
+/// The current span of this thread: ours, or one of the OpenTelemetry API that is newer.
+pub(crate) fn current(words: &Words) -> Correlation {
+    let span = recorder::current_context().map(|ids| SpanRef {
+        trace_id: ids.trace_id(),
+        span_id: ids.span_id(),
+        flags: ids.trace_flags(),
     });
-    Correlation { span, operation: None }
+    Correlation { span, operation: operation_of(words) }
 }
 
 /// Kind of the operation that is running on this thread.
 pub(crate) fn operation_of(words: &Words) -> Option<&'static str> {
-    current(words).operation
+    recorder::current_name().and_then(|name| words.operation(name))
 }
 
 /// Puts an event on the current span, if it records.
 pub(crate) fn add_event(name: &'static str, attributes: &[(Key, AnyValue)]) {
     let attributes = attributes.iter().map(|(key, value)| KeyValue::new(key.clone(), value_of(value))).collect();
-    Context::map_current(|context| context.span().add_event(name, attributes));
+    recorder::add_event(name, attributes);
+}
+
+/// The baggage that log records carry: what may cross processes, and nothing else.
+pub(crate) fn baggage(wanted: &[(&'static str, &'static str)], mut put: impl FnMut(&'static str, String)) {
+    Context::map_current(|context| {
+        let baggage = context.baggage();
+        if baggage.is_empty() {
+            return;
+        }
+        for (member, key) in wanted {
+            if let Some(value) = baggage.get(*member) {
+                put(key, value.as_str().to_owned());
+            }
+        }
+    });
 }
 
 fn value_of(value: &AnyValue) -> Value {

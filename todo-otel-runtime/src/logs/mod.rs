@@ -50,8 +50,14 @@ pub use self::{
     queue::Counts,
     vocabulary::{Alias, Vocabulary},
 };
+#[cfg(feature = "testing")]
+pub(crate) use self::{
+    pipeline::{Pipeline, Setup as PipelineSetup},
+    queue::Export,
+};
+#[cfg(not(feature = "testing"))]
 use self::{
-    pipeline::{Pipeline, Setup},
+    pipeline::{Pipeline, Setup as PipelineSetup},
     queue::Export,
 };
 use crate::{Config, config::Role};
@@ -79,7 +85,8 @@ pub(crate) fn install(config: &Config, resource: &Resource, exporter: Option<Exp
         // A closed standard error is no reason to fail.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     };
-    let pipeline = Arc::new(Pipeline::new(&Setup::of(config), resource, exporter.map(|e| e.0), Box::new(to_stderr)));
+    let pipeline =
+        Arc::new(Pipeline::new(&PipelineSetup::of(config), resource, exporter.map(|e| e.0), Box::new(to_stderr)));
     slot::set(pipeline.clone());
     let _ = tracing_subscriber::registry().with(tracing_layer()).with(forward::Alone).try_init();
     let interval = match config.role {
@@ -87,6 +94,18 @@ pub(crate) fn install(config: &Config, resource: &Resource, exporter: Option<Exp
         Role::Service => config.logs.schedule_delay.max(Duration::from_millis(10)),
     };
     Handle { pipeline, interval }
+}
+
+/// Puts the layer in front of captures that begin, and makes `tracing` ask all call sites anew.
+#[cfg(feature = "testing")]
+pub(crate) fn serve_captures(first: bool) {
+    static INSTALL: std::sync::Once = std::sync::Once::new();
+    INSTALL.call_once(|| {
+        let _ = tracing_subscriber::registry().with(tracing_layer()).with(forward::Alone).try_init();
+    });
+    if first {
+        tracing_core::callsite::rebuild_interest_cache();
+    }
 }
 
 /// Takes one of the runtime's own records to its destinations.

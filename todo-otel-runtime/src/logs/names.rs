@@ -11,6 +11,8 @@ pub(crate) struct Keys {
     pub suppressed_count: &'static str,
     /// `<app>.suppressed.sampled`
     pub suppressed_sampled: &'static str,
+    /// Members of the baggage that records carry, and under which key.
+    pub baggage: [(&'static str, &'static str); 3],
 }
 
 impl Keys {
@@ -21,6 +23,12 @@ impl Keys {
             user_context: key("user_context"),
             suppressed_count: key("suppressed.count"),
             suppressed_sampled: key("suppressed.sampled"),
+            // `operation` is the kind of operation on records, so the command has a key of its own.
+            baggage: [
+                ("session.id", "session.id"),
+                ("enduser.pseudo.id", "enduser.pseudo.id"),
+                (key("operation"), key("command")),
+            ],
         }
     }
 }

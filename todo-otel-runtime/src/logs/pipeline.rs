@@ -163,6 +163,34 @@ thread_local! {
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
+thread_local! {
+    /// 0 = not asked yet, 1 = alive, 2 = its thread-locals are being destroyed.
+    static STAGE: Cell<u8> = const { Cell::new(0) };
+    static LAST_WORDS: LastWords = const { LastWords };
+}
+
+struct LastWords;
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        STAGE.with(|stage| stage.set(2));
+    }
+}
+
+/// False while the thread-locals of this thread are destroyed: the context, which every record asks for, panics then.
+fn thread_is_alive() -> bool {
+    match STAGE.with(Cell::get) {
+        1 => return true,
+        2 => return false,
+        _ => {}
+    }
+    // The context first: thread-locals are destroyed in the reverse order of their first use, so ours goes before it.
+    let alive =
+        std::panic::catch_unwind(|| Context::map_current(|_| ())).is_ok() && LAST_WORDS.try_with(|_| ()).is_ok();
+    STAGE.with(|stage| stage.set(if alive { 1 } else { 2 }));
+    alive
+}
+
 struct Busy;
 
 impl Busy {
@@ -228,6 +256,9 @@ impl Pipeline {
 
     /// Makes a record on this thread and takes it to its destinations, unless that is what this thread is doing.
     pub fn submit(&self, wanted: Wanted, make: impl FnOnce() -> Record) {
+        if !thread_is_alive() {
+            return;
+        }
         let wanted = Wanted { export: wanted.export && !Context::is_current_telemetry_suppressed(), ..wanted };
         if !wanted.export && !wanted.console {
             return;
@@ -324,6 +355,7 @@ impl Pipeline {
         if record.location.line > 0 {
             out.add_attribute("code.line.number", i64::from(record.location.line));
         }
+        correlate::baggage(&self.keys.baggage, |key, value| out.add_attribute(key, value));
         let sequence = self.sequence.fetch_add(1, Relaxed);
         out.add_attribute("log.record.uid", format!("{}-{sequence}", self.run));
         export.logger.emit(out);

@@ -121,12 +121,23 @@ instruments! {
     Histogram
 }
 
+/// Tells captures of tests.
+#[inline(always)]
+fn noted<N: Number>(_instrument: &'static Instrument, _labels: &[super::Ordinal], _value: N) {
+    #[cfg(feature = "testing")]
+    if crate::testing::hook::is_open() {
+        crate::testing::hook::measured(_instrument, _labels, _value.float());
+    }
+}
+
 impl<N: Number, L: LabelSet> Counter<N, L> {
     /// Adds `value`. One relaxed load while metrics are off.
     #[inline]
     pub fn add(&'static self, value: N, labels: L) {
         if state::enabled() && value.is_countable() {
-            self.instrument.points.with(&self.instrument, &labels.ordinals()[..L::LEN], |point| point.add(value));
+            let labels = &labels.ordinals()[..L::LEN];
+            noted(&self.instrument, labels, value);
+            self.instrument.points.with(&self.instrument, labels, |point| point.add(value));
         }
     }
 }
@@ -136,7 +147,9 @@ impl<N: Number, L: LabelSet> UpDownCounter<N, L> {
     #[inline]
     pub fn add(&'static self, value: N, labels: L) {
         if state::enabled() && state::up_down() && value.is_finite() {
-            self.instrument.points.with(&self.instrument, &labels.ordinals()[..L::LEN], |point| point.add(value));
+            let labels = &labels.ordinals()[..L::LEN];
+            noted(&self.instrument, labels, value);
+            self.instrument.points.with(&self.instrument, labels, |point| point.add(value));
         }
     }
 }
@@ -146,7 +159,9 @@ impl<N: Number, L: LabelSet> Gauge<N, L> {
     #[inline]
     pub fn set(&'static self, value: N, labels: L) {
         if state::enabled() && value.is_finite() {
-            self.instrument.points.with(&self.instrument, &labels.ordinals()[..L::LEN], |point| point.set(value));
+            let labels = &labels.ordinals()[..L::LEN];
+            noted(&self.instrument, labels, value);
+            self.instrument.points.with(&self.instrument, labels, |point| point.set(value));
         }
     }
 }
@@ -157,9 +172,9 @@ impl<N: Number, L: LabelSet> Histogram<N, L> {
     pub fn record(&'static self, value: N, labels: L) {
         if state::enabled() && value.is_finite() {
             let bounds = self.instrument.definition.bounds;
-            self.instrument
-                .points
-                .with(&self.instrument, &labels.ordinals()[..L::LEN], |point| point.observe(bounds, value));
+            let labels = &labels.ordinals()[..L::LEN];
+            noted(&self.instrument, labels, value);
+            self.instrument.points.with(&self.instrument, labels, |point| point.observe(bounds, value));
         }
     }
 }

@@ -34,6 +34,8 @@ pub use meta::{InstrumentMeta, MetricsMeta, Role, check_bounds};
 pub use model::Snapshot;
 pub use point::{Number, NumberKind};
 pub use read::snapshot;
+#[cfg(feature = "testing")]
+pub(crate) use read::snapshot_of;
 pub use resource::ResourceAttributes;
 pub(crate) use start::start;
 pub use start::{Conflict, check};

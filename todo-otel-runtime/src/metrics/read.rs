@@ -45,19 +45,65 @@ struct Reading {
     clock: time::Clock,
 }
 
+/// The same model of calls and measurements that were noted one by one.
+#[cfg(feature = "testing")]
+pub(crate) fn snapshot_of(
+    calls: Vec<(&'static SiteData, Vec<(site::RowKey, Totals)>)>,
+    values: Vec<crate::testing::hook::Value>,
+) -> Snapshot {
+    let snapshot = Snapshot { unix_ns: now_ns(), scopes: Vec::new() };
+    let mut reading = Reading { snapshot, clock: time::Clock::new() };
+    for (site, rows) in calls {
+        let rows: Vec<_> = rows.into_iter().map(|(key, totals)| site.row_totals(key, totals)).collect();
+        reading.calls_of(site, &rows);
+    }
+    for value in values {
+        reading.noted(&value);
+    }
+    reading.snapshot.sort();
+    reading.snapshot
+}
+
 impl Reading {
+    #[cfg(feature = "testing")]
+    fn noted(&mut self, value: &crate::testing::hook::Value) {
+        let definition = value.instrument.definition();
+        let labels: Vec<LabelValue> = value.labels.iter().map(|label| label.value()).collect();
+        let attributes = attributes(definition.keys, u64::MAX, Some(&labels));
+        let (start_unix_ns, unix_ns) = (state::start_ns(), self.snapshot.unix_ns);
+        let sum: f64 = value.measured.iter().sum();
+        let point = |value: f64| Point {
+            attributes: attributes.clone(),
+            start_unix_ns,
+            unix_ns,
+            value: if definition.number == NumberKind::F64 { Num::Float(value) } else { Num::Int(value as i64) },
+            exemplars: Vec::new(),
+        };
+        let data = match definition.kind {
+            InstrumentKind::Counter => self::sum(true, vec![point(sum)]),
+            InstrumentKind::UpDownCounter => self::sum(false, vec![point(sum)]),
+            InstrumentKind::Gauge => Data::Gauge(value.measured.last().map(|last| point(*last)).into_iter().collect()),
+            InstrumentKind::Histogram => {
+                let mut buckets = vec![0; definition.bounds.len() + 1];
+                for value in &value.measured {
+                    buckets[definition.bounds.partition_point(|bound| value > bound)] += 1;
+                }
+                let exemplars = Vec::new();
+                let point = HistogramPoint { attributes, start_unix_ns, unix_ns, buckets, sum, exemplars };
+                Data::Histogram {
+                    temporality: PointTemporality::Cumulative,
+                    bounds: definition.bounds.to_vec(),
+                    points: vec![point],
+                }
+            }
+        };
+        let scope = (definition.package, definition.version);
+        self.add(scope, definition.name, definition.unit, definition.description, data);
+    }
+
     fn site(&mut self, site: &SiteData) {
         let rows = site.read();
-        for instrument in site.meta.instruments {
-            let data = match instrument.role {
-                Role::Duration => self.durations(site, instrument, &rows),
-                Role::Calls => self.calls(site, instrument, &rows, |_| true),
-                Role::Errors => {
-                    self.calls(site, instrument, &rows, |outcome| matches!(outcome, Outcome::Error | Outcome::Panic))
-                }
-            };
-            self.add(site.scope, instrument.name, instrument.unit, instrument.description, data);
-        }
+        self.calls_of(site, &rows);
         if let Some(name) = site.active_name() {
             let points = site.running().into_iter().map(|(labels, running)| Point {
                 attributes: attributes(site.meta.labels, u64::MAX, labels.as_deref()),
@@ -68,6 +114,19 @@ impl Reading {
             });
             let data = sum(false, points.collect());
             self.add(site.scope, name, "{call}", "Calls that are running.", data);
+        }
+    }
+
+    fn calls_of(&mut self, site: &SiteData, rows: &[RowTotals]) {
+        for instrument in site.meta.instruments {
+            let data = match instrument.role {
+                Role::Duration => self.durations(site, instrument, rows),
+                Role::Calls => self.calls(site, instrument, rows, |_| true),
+                Role::Errors => {
+                    self.calls(site, instrument, rows, |outcome| matches!(outcome, Outcome::Error | Outcome::Panic))
+                }
+            };
+            self.add(site.scope, instrument.name, instrument.unit, instrument.description, data);
         }
     }
 

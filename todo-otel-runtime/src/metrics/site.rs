@@ -180,6 +180,13 @@ impl SiteData {
         Some(values)
     }
 
+    /// A row that was counted elsewhere.
+    #[cfg(feature = "testing")]
+    pub(crate) fn row_totals(&self, key: RowKey, totals: Totals) -> RowTotals {
+        let labels = self.labels(&self.inner(), key.series);
+        RowTotals { labels, outcome: key.outcome, failure: key.failure, totals }
+    }
+
     /// Sums per row, without rows that never counted.
     pub(crate) fn read(&self) -> Vec<RowTotals> {
         let inner = self.inner();

@@ -293,6 +293,15 @@ impl opentelemetry::trace::Span for ContextSpan {
     fn end_with_timestamp(&mut self, _timestamp: SystemTime) {}
 }
 
+/// Capture that this thread records for: of the current span, else of the thread; 0 = none.
+#[cfg(feature = "testing")]
+pub(crate) fn tag() -> u16 {
+    match with_current(|state| state.tag()).unwrap_or(0) {
+        0 => local::with(|local| local.tag.get()),
+        tag => tag,
+    }
+}
+
 /// Marks the spans that begin on this thread, for captures in tests; 0 = none.
 pub(crate) fn set_tag(tag: u16) -> u16 {
     local::with(|local| local.tag.replace(tag))

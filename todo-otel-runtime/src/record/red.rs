@@ -193,6 +193,12 @@ impl Site {
         if state::in_flight() && self.metrics.is_some_and(|m| m.in_flight) {
             self.running(series, -1);
         }
+        #[cfg(feature = "testing")]
+        if crate::testing::hook::is_open()
+            && let Some(data) = self.data()
+        {
+            crate::testing::hook::call(data, RowKey { series, outcome, failure }, ticks);
+        }
         let cells = match self.thread() {
             Some(thread) if outcome == Outcome::Ok => thread.ok_cells(series),
             _ => None,
