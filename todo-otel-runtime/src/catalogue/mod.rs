@@ -5,3 +5,4 @@ mod list;
 
 pub use link::Entry;
 pub use list::{Declaration, declarations};
+pub(crate) use list::{instruments, seed_sites};

@@ -5,6 +5,9 @@
 pub struct MetricsMeta {
     /// Label keys; the values come positionally, at most 63.
     pub labels: &'static [&'static str],
+    /// Per label all its values where the code tells them (a literal has one), else an empty list. Shorter than `labels`:
+    /// nothing is known. Series that are known are exported at zero before the first call.
+    pub values: &'static [&'static [&'static str]],
     /// Views over the cells.
     pub instruments: &'static [InstrumentMeta],
     /// Name of the up-down counter of calls that are running (`<name>.active`); recorded in role `Service` only.
@@ -15,7 +18,8 @@ pub struct MetricsMeta {
 
 impl MetricsMeta {
     /// No labels, no instruments.
-    pub const DEFAULT: MetricsMeta = MetricsMeta { labels: &[], instruments: &[], active: None, in_flight: false };
+    pub const DEFAULT: MetricsMeta =
+        MetricsMeta { labels: &[], values: &[], instruments: &[], active: None, in_flight: false };
 }
 
 /// One instrument of a call site.

@@ -12,11 +12,15 @@ pub(crate) mod meta;
 pub mod model;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+pub(crate) mod own;
+pub(crate) mod pipeline;
 mod point;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 mod read;
 mod resource;
+#[cfg(feature = "otlp")]
+mod seed;
 #[cfg(feature = "prometheus")]
 pub mod serve;
 pub(crate) mod site;

@@ -22,6 +22,7 @@ use crate::record::red::Outcome;
 ///
 /// Runs the callbacks of [`observe`](super::observe) first. Points that never counted are not there.
 pub fn snapshot() -> Snapshot {
+    let began = std::time::Instant::now();
     instruments::run_callbacks();
     let clock = time::Clock::new();
     let mut reading = Reading { snapshot: Snapshot { unix_ns: now_ns(), scopes: Vec::new() }, clock };
@@ -33,6 +34,8 @@ pub fn snapshot() -> Snapshot {
     }
     super::bridge::merge_into(&mut reading.snapshot);
     reading.snapshot.sort();
+    let component = ("periodic_metric_reader", "periodic_metric_reader/0");
+    super::own::COLLECTION_DURATION.record(began.elapsed().as_secs_f64(), component);
     reading.snapshot
 }
 
@@ -247,7 +250,7 @@ impl Reading {
             return;
         }
         let scope = self.snapshot.scope(&Text::Borrowed(scope.0), &Text::Borrowed(scope.1));
-        let metric = Metric { name: name.into(), unit: unit.into(), description: description.into(), data };
+        let metric = Metric { name: state::named(name), unit: unit.into(), description: description.into(), data };
         super::merge::into_scope(scope, metric);
     }
 }
@@ -306,7 +309,7 @@ fn attributes(keys: &[&'static str], chosen: u64, values: Option<&[LabelValue]>)
                 LabelValue::Int(value) => Value::Int(value),
                 LabelValue::Text(value) => Value::Text(value.into()),
             };
-            Some((Text::Borrowed(*key), value))
+            Some((state::named(key), value))
         })
         .collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));

@@ -10,10 +10,11 @@ use crate::{
 };
 
 /// Applies the settings and switches recording on, unless two declarations contradict each other.
-pub(crate) fn start(config: &MetricsConfig, role: Role) -> Result<(), InitError> {
+pub(crate) fn start(config: &MetricsConfig, role: Role, app: &str) -> Result<(), InitError> {
     if !config.enabled {
         return Ok(());
     }
+    state::set_app(app);
     state::set_in_flight(role == Role::Service);
     state::set_limit(config.cardinality_limit);
     state::set_exemplars(match config.exemplar_filter {

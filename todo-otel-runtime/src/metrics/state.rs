@@ -1,6 +1,9 @@
 //! What is recorded at all: a few words that every call reads and only start and tests write.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::{
+    RwLock,
+    atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::*},
+};
 
 const OFF: u8 = 0;
 const ON: u8 = 1;
@@ -74,4 +77,19 @@ pub(crate) fn set_limit(limit: usize) {
 pub(crate) fn limit(error_type: bool) -> usize {
     let limit = LIMIT.load(Relaxed);
     if error_type { limit.min(LIMIT_WITH_ERROR_TYPE) } else { limit }
+}
+
+/// Name of the program, for the names of the runtime's own metrics.
+static APP: RwLock<String> = RwLock::new(String::new());
+
+pub(crate) fn set_app(app: &str) {
+    *APP.write().unwrap_or_else(std::sync::PoisonError::into_inner) = app.to_owned();
+}
+
+/// A name as it leaves the process: `{app}` is the program.
+pub(crate) fn named(name: &'static str) -> super::model::Text {
+    match name.strip_prefix("{app}") {
+        None => name.into(),
+        Some(rest) => format!("{}{rest}", APP.read().unwrap_or_else(std::sync::PoisonError::into_inner)).into(),
+    }
 }

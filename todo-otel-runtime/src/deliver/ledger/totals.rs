@@ -116,6 +116,7 @@ impl Totals {
             for scope in &seeds.scopes {
                 seed_scope(totals, scope.clone(), start);
             }
+            totals.sort();
         }
         before != self.len()
     }
