@@ -1,12 +1,11 @@
 //! Metrics of a running program: who reads, when, and where it goes.
 //!
 //! A service exports every interval and adds the ledger of the commands; a command hands its increments over at its end.
-//! Not here: threads (the collector's runs `job`), the network.
+//! Not here: threads (the collector's runs the periodic export), the network.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use opentelemetry_sdk::Resource;
@@ -32,11 +31,10 @@ pub(crate) type Output = std::convert::Infallible;
 
 /// Running metrics. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Handle(Option<Arc<Inner>>);
+pub(crate) struct Handle(Arc<Inner>);
 
 struct Inner {
     role: Role,
-    interval: Duration,
     console: bool,
     resource: ResourceAttributes,
     reader: Mutex<Reader>,
@@ -53,7 +51,7 @@ struct Inner {
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Handle").field(&self.0.as_ref().map(|inner| inner.role)).finish()
+        f.debug_tuple("Handle").field(&self.0.role).finish()
     }
 }
 
@@ -65,9 +63,6 @@ pub(crate) fn start(config: &Config, resource: &Resource, output: Option<Output>
     let metrics = &config.metrics;
     super::start(metrics, config.role, &config.app)?;
     let wanted = |kind| metrics.exporters.contains(&kind);
-    if !metrics.enabled || (metrics.exporters.is_empty() && config.role == Role::Cli) {
-        return Ok(Handle(None));
-    }
     let mut resource = ResourceAttributes::reduced(resource);
     #[cfg(feature = "otlp")]
     let ledger = ledger(config);
@@ -92,7 +87,6 @@ pub(crate) fn start(config: &Config, resource: &Resource, output: Option<Output>
     }
     let inner = Inner {
         role: config.role,
-        interval: metrics.interval,
         console: wanted(ExporterKind::Console),
         resource,
         reader: Mutex::new(Reader::new(temporality)),
@@ -107,7 +101,7 @@ pub(crate) fn start(config: &Config, resource: &Resource, output: Option<Output>
     };
     #[cfg(not(feature = "otlp"))]
     let _ = output;
-    Ok(Handle(Some(Arc::new(inner))))
+    Ok(Handle(Arc::new(inner)))
 }
 
 #[cfg(feature = "otlp")]
@@ -120,32 +114,25 @@ fn ledger(config: &Config) -> Option<Ledger> {
 }
 
 impl Handle {
-    /// The periodic export of a service; `None` when there is nothing to do.
-    pub(crate) fn job(&self) -> Option<(Duration, Box<dyn FnMut() + Send>)> {
-        let inner = self.0.clone().filter(|inner| inner.role == Role::Service)?;
-        Some((inner.interval, Box::new(move || inner.export())))
-    }
-
     /// Exports now (a service); a command's increments wait for its end.
     pub(crate) fn flush(&self) {
-        if let Some(inner) = self.0.as_ref().filter(|inner| inner.role == Role::Service) {
-            inner.export();
+        if self.0.role == Role::Service {
+            self.0.export();
         }
     }
 
     /// The last export, or the hand-over of a command's increments. A second call does nothing.
     pub(crate) fn shutdown(&self) {
-        let Some(inner) = &self.0 else { return };
-        let mut ended = inner.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::replace(&mut *ended, true) {
-            inner.export();
+            self.0.export();
         }
     }
 
     /// The page of the scrape endpoint: this process, and the totals of the commands.
     #[cfg(feature = "prometheus")]
     pub(crate) fn page(&self, format: super::prometheus::Format) -> String {
-        let Some(inner) = &self.0 else { return super::prometheus::render(&[], format) };
+        let inner = &self.0;
         #[cfg(feature = "otlp")]
         inner.merge(false);
         let own = snapshot();

@@ -1,85 +1,45 @@
-//! Metrics on their way out: the snapshot of the model, in the temporality and with the resource that the receiver wants.
+//! Metrics of one start: switched on when somebody wants them, off at the end.
 
 use opentelemetry_sdk::Resource;
 
 use super::send::Sender;
 use crate::{
     Config, InitError,
-    config::{CliMetrics, ExporterKind, Role, Temporality},
-    metrics::{self, Reader, ResourceAttributes},
+    config::{CliMetrics, Role},
+    metrics::{pipeline, state},
 };
 
-/// The exporters of metrics.
+/// Metrics that are recorded and leave.
 #[derive(Debug)]
-pub(super) struct Meters {
-    role: Role,
-    reader: Reader,
-    resource: ResourceAttributes,
-    otlp: bool,
-    console: bool,
-}
+pub(super) struct Meters(pipeline::Handle);
 
 impl Meters {
     /// Switches metrics on when somebody wants them.
-    pub fn start(config: &Config, resource: &Resource) -> Result<Option<Self>, InitError> {
-        metrics::state::set_enabled(false);
+    pub fn start(config: &Config, resource: &Resource, sender: &Sender) -> Result<Option<Self>, InitError> {
+        state::set_enabled(false);
         let settings = &config.metrics;
         let handed_over = config.role == Role::Service || settings.cli_metrics != CliMetrics::Off;
         let wanted = config.role == Role::Service || !settings.exporters.is_empty();
         if !settings.enabled || !handed_over || !wanted {
             return Ok(None);
         }
-        metrics::start(settings, config.role)?;
-        let mut resource = ResourceAttributes::reduced(resource);
-        let delta = config.role == Role::Cli && settings.cli_metrics == CliMetrics::Delta;
-        if delta {
-            // One series per installation would ask the receiver to add up deltas of several writers.
-            resource.remove("service.instance.id");
-        }
-        Ok(Some(Self {
-            role: config.role,
-            reader: Reader::new(if delta { Temporality::Delta } else { settings.temporality }),
-            resource,
-            otlp: settings.exporters.contains(&ExporterKind::Otlp),
-            console: settings.exporters.contains(&ExporterKind::Console),
-        }))
+        pipeline::start(config, resource, sender.metrics_output()).map(|handle| Some(Self(handle)))
     }
 
-    /// The periodic export of a service.
-    pub fn export(&mut self, sender: &Sender) {
-        if self.role == Role::Service {
-            self.send(sender);
-        }
+    /// The export of a service; what a command counted waits for its end.
+    pub fn export(&self) {
+        self.0.flush();
     }
 
     /// The last export; nothing is recorded afterwards.
-    pub fn finish(&mut self, sender: &Sender) {
-        self.send(sender);
-        metrics::state::set_enabled(false);
+    pub fn finish(&self) {
+        self.0.shutdown();
+        state::set_enabled(false);
     }
 
-    fn send(&mut self, sender: &Sender) {
-        if !self.otlp && !self.console {
-            return;
-        }
-        let snapshot = self.reader.collect();
-        if self.otlp {
-            sender.send_metrics(&snapshot, &self.resource);
-        }
-        if self.console {
-            print(&snapshot, &self.resource);
-        }
+    /// The running metrics, for the scrape endpoint.
+    #[cfg(feature = "prometheus")]
+    pub fn handle(&self) -> pipeline::Handle {
+        self.0.clone()
     }
 }
-
-/// The page that a scraper would get, on standard error.
-#[cfg(feature = "prometheus")]
-fn print(snapshot: &metrics::Snapshot, resource: &ResourceAttributes) {
-    use std::io::Write;
-    let page = metrics::prometheus::render(&[(resource, snapshot)], metrics::prometheus::Format::accepted(""));
-    // A closed standard error is no reason to fail.
-    let _ = std::io::stderr().lock().write_all(page.as_bytes());
-}
-
-#[cfg(not(feature = "prometheus"))]
-fn print(_: &metrics::Snapshot, _: &ResourceAttributes) {}

@@ -64,7 +64,7 @@ pub(crate) struct Pipelines {
     /// Nobody knows how long a foreign log exporter waits.
     foreign_logs: bool,
     spans: collect::Handle,
-    meters: Option<Arc<Mutex<Meters>>>,
+    meters: Option<Arc<Meters>>,
     /// What delivery has been told about losses before it.
     told: Mutex<Told>,
 }
@@ -86,7 +86,7 @@ impl Pipelines {
         };
         let exports_logs = log_exporter.is_some();
         let logs = logs::install(config, &resource, log_exporter);
-        let meters = Meters::start(config, &resource)?.map(|meters| Arc::new(Mutex::new(meters)));
+        let meters = Meters::start(config, &resource, &sender)?.map(Arc::new);
 
         let mut options = collect::Options::new(config.role, config.traces.clone());
         // The one that delivery counts for comes first: losses before it are told to delivery.
@@ -108,7 +108,7 @@ impl Pipelines {
         if config.role == Role::Service {
             options.jobs.extend(logs.job());
             if let Some(meters) = &meters {
-                options.jobs.push(metric_job(config.metrics.interval, meters.clone(), sender.clone()));
+                options.jobs.push(metric_job(config.metrics.interval, meters.clone()));
             }
         }
         let spans = collect::start(options);
@@ -122,7 +122,7 @@ impl Pipelines {
         let logs = self.logs.flush(deadline);
         self.tell(logs, self.spans.counts(deadline));
         if let Some(meters) = &self.meters {
-            lock(meters).export(&self.sender);
+            meters.export();
         }
         self.sender.flush(deadline, &mut report);
         report.elapsed = started.elapsed();
@@ -146,7 +146,7 @@ impl Pipelines {
         };
         self.tell(logs, Some(spans));
         if let Some(meters) = &self.meters {
-            lock(meters).finish(&self.sender);
+            meters.finish();
         }
         self.sender.finish(deadline, &mut report);
         report.elapsed = started.elapsed();
@@ -176,8 +176,8 @@ impl Pipelines {
     }
 }
 
-fn metric_job(every: Duration, meters: Arc<Mutex<Meters>>, sender: Arc<Sender>) -> collect::Job {
-    (every, Box::new(move || lock(&meters).export(&sender)))
+fn metric_job(every: Duration, meters: Arc<Meters>) -> collect::Job {
+    (every, Box::new(move || meters.export()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

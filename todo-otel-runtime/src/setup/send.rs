@@ -9,7 +9,6 @@ use crate::{
     config::{ExporterKind, Signal},
     deliver::{Delivery, Reason},
     logs,
-    metrics::{ResourceAttributes, Snapshot, otlp},
 };
 
 /// Delivery, if any signal is exported over OTLP.
@@ -35,13 +34,9 @@ impl Sender {
         }
     }
 
-    /// Encodes a snapshot and hands it to delivery.
-    pub fn send_metrics(&self, snapshot: &Snapshot, resource: &ResourceAttributes) {
-        let Some(delivery) = &self.delivery else { return };
-        let body = otlp::encode(snapshot, resource);
-        if !body.is_empty() {
-            delivery.accept(Signal::Metrics, body.into());
-        }
+    /// Where the bodies of metrics go.
+    pub fn metrics_output(&self) -> Option<crate::metrics::pipeline::Output> {
+        self.delivery.clone()
     }
 
     /// Tells delivery what was lost, or left out by the tail decision, before the exporter of spans.

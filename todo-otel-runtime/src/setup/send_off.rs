@@ -8,10 +8,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 
-use crate::{
-    Config, InitError, ShutdownReport, logs,
-    metrics::{ResourceAttributes, Snapshot},
-};
+use crate::{Config, InitError, ShutdownReport, logs};
 
 #[derive(Debug)]
 pub(super) struct Sender;
@@ -25,7 +22,9 @@ impl Sender {
         Ok(None::<Never>)
     }
 
-    pub fn send_metrics(&self, _: &Snapshot, _: &ResourceAttributes) {}
+    pub fn metrics_output(&self) -> Option<crate::metrics::pipeline::Output> {
+        None
+    }
 
     pub fn count_spans(&self, _: u64, _: u64) {}
 
