@@ -1,6 +1,6 @@
 //! One HTTP exchange with a vendor, bounded in time and size. No retry, no redirect, no trace headers.
 
-use super::{EnrichError, endpoint::Endpoint, parse, telemetry};
+use super::{EnrichError, endpoint::Endpoint, error::status_class, parse, telemetry};
 use reqwest::{
     Response,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -10,7 +10,7 @@ use std::{
     sync::OnceLock,
     time::{Duration, Instant},
 };
-use todo_otel_runtime::traced;
+use todo_otel_runtime::{ErrorClass, traced};
 
 /// Most bytes of a reply.
 const REPLY_LIMIT: usize = 256 * 1024;
@@ -63,6 +63,15 @@ enum HeadError {
     Transport(EnrichError),
 }
 
+impl ErrorClass for HeadError {
+    fn class(&self) -> &'static str {
+        match self {
+            HeadError::Status(response) => status_class(response.status().as_u16()),
+            HeadError::Transport(error) => error.class(),
+        }
+    }
+}
+
 impl Client {
     pub fn new(endpoint: Endpoint, provider: &'static str) -> Client {
         telemetry::allow_host(&endpoint.host);
@@ -101,8 +110,8 @@ impl Client {
             server.port = i64::from(self.endpoint.port),
             url.full = self.endpoint.url(post.interface).as_str(),
             http.request.resend_count = (resend > 0).then_some(i64::from(resend)),
-        ),
-        output(http.response.status_code = |response| i64::from(response.status().as_u16()))
+            network.protocol.version = "1.1",
+        )
     )]
     async fn head(&self, post: &Post, resend: u32) -> Result<Response, HeadError> {
         let http = self.http().map_err(HeadError::Transport)?;
@@ -111,16 +120,15 @@ impl Client {
             http.post(self.endpoint.url(post.interface)).headers(post.headers.clone()).body(post.body.clone());
         let result = request.send().await;
         let status = result.as_ref().ok().map(|response| response.status().as_u16());
+        if let Some(status) = status {
+            todo_otel_runtime::set_attribute("http.response.status_code", &i64::from(status));
+        }
         let result = match result {
             Ok(response) if response.status().is_success() => Ok(response),
             Ok(response) => Err(HeadError::Status(response)),
             Err(error) => Err(HeadError::Transport(self.transport_error(&error, started.elapsed()))),
         };
-        let class = match &result {
-            Ok(_) => None,
-            Err(HeadError::Status(_)) => status.map(super::error::status_class),
-            Err(HeadError::Transport(error)) => Some(error.class()),
-        };
+        let class = result.as_ref().err().map(HeadError::class);
         telemetry::http_request(&self.endpoint, status, class, started.elapsed());
         result
     }

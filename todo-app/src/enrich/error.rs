@@ -1,6 +1,7 @@
 //! Why an enrichment failed. No variant carries text of a vendor, a key or a reply.
 
 use std::{fmt, time::Duration};
+use todo_otel_runtime::ErrorClass;
 
 /// Why an enrichment failed; the todo itself is safe in every case.
 #[derive(Clone, Debug, PartialEq)]
@@ -201,3 +202,17 @@ impl fmt::Display for EnrichError {
 }
 
 impl std::error::Error for EnrichError {}
+
+impl ErrorClass for EnrichError {
+    fn class(&self) -> &'static str {
+        EnrichError::class(self)
+    }
+
+    fn retryable(&self) -> bool {
+        EnrichError::retryable(self)
+    }
+
+    fn exit_code(&self) -> Option<u8> {
+        Some(EnrichError::exit_code(self))
+    }
+}

@@ -31,6 +31,7 @@ use std::{
     fmt,
     time::{Duration, Instant},
 };
+use todo_otel_runtime::{ErrorClass, red_metrics, traced};
 
 pub use error::EnrichError;
 pub use local::Local;
@@ -200,6 +201,7 @@ impl Enricher {
             Attempts { client, shared, own, mode, timeout, started, deadline: started + budget, made: 0 };
         let mut usage = Usage::default();
         let result = self.ask(request, &mut attempts, &mut usage).await;
+        todo_otel_runtime::set_attribute("todo.ai.attempts", &i64::from(attempts.made));
         let class = result.as_ref().err().map(EnrichError::class);
         telemetry::operation(self.provider(), self.model(), &client.endpoint, class, usage, started.elapsed());
         self.enrichment(result?, attempts.made, usage)
@@ -258,7 +260,7 @@ impl fmt::Debug for Enricher {
     }
 }
 
-/// `ai.enrichment.analyze`: asks the provider, then hands the result to `save`, all inside one span.
+/// Asks the provider, then hands the result to `save`, all inside the span `ai.enrichment.analyze`.
 ///
 /// `shared` is where all processes keep what they know about the provider: the store.
 pub async fn analyze<T, E: From<EnrichError>>(
@@ -267,8 +269,76 @@ pub async fn analyze<T, E: From<EnrichError>>(
     request: &EnrichmentRequest,
     save: impl AsyncFnOnce(Enrichment) -> Result<T, E>,
 ) -> Result<T, E> {
-    let enrichment = enricher.enrich(shared, request).await?;
-    save(enrichment).await
+    ask_and_save(enricher, shared, request, save).await.map_err(|failed| match failed {
+        Failed::Ask(error) => error.into(),
+        Failed::Save(error) => error,
+    })
+}
+
+/// Which half of an analysis failed.
+enum Failed<E> {
+    Ask(EnrichError),
+    Save(E),
+}
+
+impl<E> ErrorClass for Failed<E> {
+    fn class(&self) -> &'static str {
+        match self {
+            Failed::Ask(error) => error.class(),
+            Failed::Save(_) => "database",
+        }
+    }
+}
+
+#[traced(
+    name = "ai.enrichment.analyze",
+    attributes(
+        todo.id = request.todo_id,
+        todo.enrichment.mode = request.mode.as_str(),
+        gen_ai.provider.name = enricher.provider(),
+        gen_ai.request.model = enricher.model(),
+    )
+)]
+#[red_metrics(
+    name = "ai.enrichment",
+    labels(
+        gen_ai.provider.name = enricher.provider(),
+        duration: gen_ai.request.model = model_label(enricher.model()),
+    ),
+    buckets(0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0),
+    objective(latency = "5s" @ 95, except(gen_ai.provider.name = "local"))
+)]
+async fn ask_and_save<T, E, S: AsyncFnOnce(Enrichment) -> Result<T, E>>(
+    enricher: &Enricher,
+    shared: &dyn SharedState,
+    request: &EnrichmentRequest,
+    save: S,
+) -> Result<T, Failed<E>> {
+    let started = Instant::now();
+    let (provider, model) = (enricher.provider(), enricher.model());
+    tracing::info!(
+        name: "ai.enrichment.started",
+        { todo.id = request.todo_id, gen_ai.provider.name = provider, gen_ai.request.model = model },
+        "AI enrichment started"
+    );
+    let enrichment = enricher.enrich(shared, request).await.map_err(Failed::Ask)?;
+    let confidence = enrichment.confidence();
+    if let Some(confidence) = confidence {
+        todo_otel_runtime::set_attribute("todo.suggestion.confidence", &confidence);
+    }
+    let saved = save(enrichment).await.map_err(Failed::Save)?;
+    tracing::info!(
+        name: "ai.enrichment.completed",
+        {
+            todo.id = request.todo_id,
+            gen_ai.provider.name = provider,
+            gen_ai.request.model = model,
+            todo.suggestion.confidence = confidence,
+            todo.duration = started.elapsed().as_secs_f64(),
+        },
+        "AI enrichment completed"
+    );
+    Ok(saved)
 }
 
 /// Total time a worker gives one job's attempts.

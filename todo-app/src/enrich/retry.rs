@@ -4,6 +4,7 @@ use super::{
     EnrichError,
     breaker::{Admission, ProviderState},
     client::{Client, Failure, Post, Rejection},
+    error::status_class,
     shared::{self, ProcessState, SharedState},
 };
 use crate::domain::EnrichmentMode;
@@ -171,7 +172,7 @@ impl Verdict {
             _ => Some(false),
         };
         let asked_wait = rejection.retry_after.filter(|_| retry);
-        Verdict { retry, counts, asked_wait, class: super::error::status_class(rejection.status) }
+        Verdict { retry, counts, asked_wait, class: status_class(rejection.status) }
     }
 }
 

@@ -11,6 +11,7 @@ mod words;
 
 use super::{EnrichError, EnrichmentRequest, Reply, Usage, parse};
 use serde_json::{Map, Value, json};
+use todo_otel_runtime::traced;
 use topics::{Category, TOPICS, Topic};
 use verbs::{VERBS, Verb};
 use words::Word;
@@ -25,6 +26,10 @@ const TAGS: usize = 4;
 pub struct Local;
 
 impl Local {
+    #[traced(
+        name = "ai.provider.local.request",
+        attributes(gen_ai.operation.name = "chat", gen_ai.provider.name = "local", gen_ai.request.model = MODEL)
+    )]
     pub(crate) async fn request(&self, request: &EnrichmentRequest) -> Result<Reply, EnrichError> {
         let text = answer(request).to_string();
         Ok(Reply { text, id: None, model: None, finish: None, usage: Usage::default(), api: None })
@@ -44,7 +49,7 @@ struct Reading<'a> {
 fn answer(request: &EnrichmentRequest) -> Value {
     let mut fields = Map::new();
     let mut propose = |field: &str, value: Value, confidence: f64, reason: String| {
-        fields.insert(field.to_owned(), json!({ "value": value, "confidence": confidence, "reason": reason }));
+        fields.insert(field.to_owned(), json!({ "value": value, "confidence": confidence, "reason": short(reason) }));
     };
     let title = parse::visible(&request.title);
     let mut words = words::split(&title);
@@ -63,13 +68,10 @@ fn answer(request: &EnrichmentRequest) -> Value {
     if let Some(found) = effort.or_else(|| effort::usual(&reading)) {
         propose("estimate_minutes", json!(found.minutes), found.confidence, found.reason);
     }
-    if let Some(found) = due {
-        propose(
-            "due",
-            json!(found.date.to_string()),
-            found.confidence,
-            short(format!("the title says \"{}\"", found.text)),
-        );
+    // A day that is over, or in another life, is mentioned rather than meant.
+    let usable = |found: &dates::Found| found.date >= request.today && parse::is_near(found.date, request.today);
+    if let Some(found) = due.filter(usable) {
+        propose("due", json!(found.date.to_string()), found.confidence, format!("the title says \"{}\"", found.text));
     }
     let tags = tags(&reading, &request.tags);
     if !tags.is_empty() {

@@ -82,3 +82,23 @@ fn known_titles_are_understood() {
 fn unknown_titles_are_mostly_understood() {
     reaches("held-out titles", include_str!("../../../tests/data/titles-held-out.txt"), 0.8);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_title_gets_a_valid_answer(title in "\\PC{0,120}", words in proptest::collection::vec("[a-z]{1,8}|[0-9.:/-]{1,12}|in|by|next|the|of|h|min", 0..12)) {
+        for title in [title, words.join(" ")] {
+            let request = request(&title);
+            let answer = answer(&request).to_string();
+            proptest::prop_assert!(parse::reply(&answer, request.today).is_ok(), "{title}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn a_day_that_is_over_is_no_due_date() {
+    for title in
+        ["Photos of 1970-01-01", "Notes from 2026-03-10", "Review the talk of 3/1/2019", "Buy milk since friday"]
+    {
+        assert_eq!(enrich(&request(title)).get(Field::Due), None, "{title}");
+    }
+}
