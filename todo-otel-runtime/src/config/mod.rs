@@ -17,6 +17,9 @@ mod source;
 mod table;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::value::percent_decode;
 
 pub use self::{

@@ -287,7 +287,9 @@ fn apply_flags(config: &mut Config, layers: &mut Layers, flags: Flags) {
 }
 
 fn finish(mut config: Config, layers: Layers) -> Config {
-    config.warnings = layers.warnings;
+    // A secret that was put into the wrong variable must not leave by a warning either.
+    let redactor = config.redactor();
+    config.warnings = layers.warnings.iter().map(|warning| redactor.redact(warning).into_owned()).collect();
     config.errors = layers.errors;
     config.origins = layers.origins;
     config.refused_in_strict = config.strict && layers.refused;
