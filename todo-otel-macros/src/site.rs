@@ -1,0 +1,123 @@
+//! The static of a function: its plan as a constant. No code that runs.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote_spanned};
+
+use crate::plan::{Bounds, Instrument, Plan, Role};
+
+/// `static __SITE` and its entry in the link-time list.
+pub fn callsite(plan: &Plan, rt: &TokenStream, at: Span) -> TokenStream {
+    let span = Span::mixed_site();
+    let name = plan.name();
+    let function = format!("::{}", plan.function);
+    let line_span = span.located_at(at);
+    let line = quote_spanned!(line_span=> ::core::line!());
+    let facts = [kind(plan, rt), keys(plan), metrics(plan, rt), objective(plan, rt), rules(plan, rt)];
+    quote_spanned! {span=>
+        static __SITE: #rt::Callsite = #rt::Callsite::new(&#rt::Meta {
+            name: #name,
+            function: ::core::concat!(::core::module_path!(), #function),
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: #line,
+            package: ::core::env!("CARGO_PKG_NAME"),
+            version: ::core::env!("CARGO_PKG_VERSION"),
+            #(#facts)*
+            ..#rt::Meta::DEFAULT
+        });
+        #rt::register!(__SITE);
+    }
+}
+
+fn kind(plan: &Plan, rt: &TokenStream) -> TokenStream {
+    let span = Span::mixed_site();
+    let Some(word) = plan.kind.get().filter(|word| *word != "internal") else { return TokenStream::new() };
+    let kind = match word.to_string().as_str() {
+        "client" => format_ident!("Client", span = span),
+        "server" => format_ident!("Server", span = span),
+        "producer" => format_ident!("Producer", span = span),
+        _ => format_ident!("Consumer", span = span),
+    };
+    quote_spanned!(span=> kind: #rt::Kind::#kind,)
+}
+
+fn keys(plan: &Plan) -> TokenStream {
+    let span = Span::mixed_site();
+    let list = |name: &str, entries: &[crate::value::Entry]| {
+        let name = format_ident!("{name}", span = span);
+        let keys = entries.iter().map(|entry| &entry.key);
+        (!entries.is_empty()).then(|| quote_spanned!(span=> #name: &[#(#keys),*],))
+    };
+    let (attributes, outputs) = (list("attributes", &plan.attributes), list("outputs", &plan.outputs));
+    let span_off = (!plan.span).then(|| quote_spanned!(span=> span: false,));
+    quote_spanned!(span=> #attributes #outputs #span_off)
+}
+
+fn metrics(plan: &Plan, rt: &TokenStream) -> TokenStream {
+    let span = Span::mixed_site();
+    if plan.instruments.is_empty() && plan.active.get().is_none() {
+        return TokenStream::new();
+    }
+    let labels = plan.labels.iter().map(|entry| &entry.key);
+    let instruments = plan.instruments.iter().map(|one| instrument(one, rt));
+    let active = plan.active.get().map(|name| quote_spanned!(span=> active: #rt::Some(#name), in_flight: true,));
+    quote_spanned! {span=>
+        metrics: #rt::Some(&#rt::MetricsMeta {
+            labels: &[#(#labels),*], instruments: &[#(#instruments),*], #active ..#rt::MetricsMeta::DEFAULT
+        }),
+    }
+}
+
+fn instrument(instrument: &Instrument, rt: &TokenStream) -> TokenStream {
+    let span = Span::mixed_site();
+    let Instrument { role, name, unit, bounds, labels, outcome, error_type, status_code } = instrument;
+    let role = match role {
+        Role::Duration => format_ident!("Duration", span = span),
+        Role::Calls => format_ident!("Calls", span = span),
+        Role::Errors => format_ident!("Errors", span = span),
+    };
+    let bounds = match bounds {
+        Bounds::None => TokenStream::new(),
+        Bounds::Listed(bounds) => quote_spanned!(span=> bounds: &[#(#bounds),*],),
+        Bounds::Constant(bounds) => quote_spanned!(span=> bounds: { #rt::check_bounds(#bounds); #bounds },),
+    };
+    let flag = |name: &str, on: bool| {
+        let name = format_ident!("{name}", span = span);
+        on.then(|| quote_spanned!(span=> #name: true,))
+    };
+    let flags = [flag("outcome", *outcome), flag("error_type", *error_type), flag("status_code", *status_code)];
+    quote_spanned! {span=>
+        #rt::InstrumentMeta {
+            role: #rt::Role::#role, name: #name, unit: #unit, #bounds labels: #labels, #(#flags)* ..#rt::InstrumentMeta::DEFAULT
+        }
+    }
+}
+
+fn objective(plan: &Plan, rt: &TokenStream) -> TokenStream {
+    let span = Span::mixed_site();
+    let Some(objective) = plan.objective.get() else { return TokenStream::new() };
+    let success = objective.success.map(|percent| quote_spanned!(span=> success: #percent,));
+    let latency = objective.latency.map(|(ns, percent)| quote_spanned!(span=> latency_ns: #ns, percentile: #percent,));
+    let except = objective.except.iter().map(|(key, value)| quote_spanned!(span=> (#key, #value)));
+    let except = (!objective.except.is_empty()).then(|| quote_spanned!(span=> except: &[#(#except),*],));
+    quote_spanned!(span=> objective: #rt::Some(&#rt::Objective { #success #latency #except ..#rt::Objective::DEFAULT }),)
+}
+
+/// Log events, head and tail decisions, place in the trace.
+fn rules(plan: &Plan, rt: &TokenStream) -> TokenStream {
+    let span = Span::mixed_site();
+    let log = plan.log.get().map(|log| {
+        let (level, enter, exit) = (&log.level, log.enter, log.exit);
+        quote_spanned!(span=> log: #rt::Some(#rt::Log { level: #rt::Level::#level, enter: #enter, exit: #exit }),)
+    });
+    let keep = plan.keep.get().map(|keep| {
+        let (error, slow_ns) = (keep.error, keep.slow_ns);
+        quote_spanned!(span=> keep: #rt::Keep { error: #error, slow_ns: #slow_ns },)
+    });
+    let sample = plan.sample.get().map(|share| quote_spanned!(span=> sample: #rt::Some(#share),));
+    let slow = plan.slow_ns.get().map(|ns| quote_spanned!(span=> slow_ns: #ns,));
+    let root = plan.root.get().map(|()| quote_spanned!(span=> root: true,));
+    let detached = plan.detached.get().map(|()| quote_spanned!(span=> detached: true,));
+    let attach = plan.attach.get().map(|()| quote_spanned!(span=> attach: true,));
+    quote_spanned!(span=> #log #keep #sample #slow #root #detached #attach)
+}
