@@ -148,7 +148,7 @@ fn awaited(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
     let Parts { rt, pin, arguments, values, exit, .. } = parts;
     let span = Span::mixed_site();
     let inside = inside(parts);
-    let block = braced(quote_spanned!(span=> #arguments #pin #values #inside), parts.body_span);
+    let block = braced(quote_spanned!(span=> #arguments #pin #values #inside), span);
     let (run, site) = with(start, "run");
     quote_spanned!(span=> let __returns = #rt::returns(); #pin #rt::#run(#site, __returns, async move #block, #exit).await)
 }
@@ -174,12 +174,13 @@ fn boxed_in_place(parts: &Parts, found: &body::InPlace) -> TokenStream {
     let Parts { rt, values, exit, .. } = parts;
     let body::InPlace { before, callee, block } = found;
     let span = Span::mixed_site();
-    quote_spanned!(span=> let __building = #rt::building(&__SITE); #values #before #callee(#rt::run_built(__building, #block, #exit)))
+    quote_spanned!(span=> let __building = #rt::building(&__SITE); #values { #before #callee(#rt::run_built(__building, #block, #exit)) })
 }
 
 /// The body stays where it was behind a guard: nothing looks at the value.
 fn guarded(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
-    let Parts { rt, values, body, .. } = parts;
+    let Parts { rt, values, .. } = parts;
+    let body = braced(parts.body.clone(), parts.body_span);
     let (enter, site) = with(start, "enter");
     quote_spanned!(Span::mixed_site()=> let __guard = #rt::#enter(#site); #values #body)
 }
@@ -196,23 +197,27 @@ fn left(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
 fn closure(parts: &Parts) -> TokenStream {
     let Parts { arguments, values, arrow, .. } = parts;
     let span = Span::mixed_site();
+    if arguments.is_empty() && values.is_empty() {
+        let block = braced(parts.body.clone(), parts.body_span);
+        return quote_spanned!(span=> move || #arrow #block);
+    }
     let inside = inside(parts);
-    let block = braced(quote_spanned!(span=> #arguments #values #inside), parts.body_span);
-    quote_spanned!(span=> move || #arrow #block)
+    quote_spanned!(span=> move || #arrow { #arguments #values #inside })
 }
 
-/// The body itself. Behind rebound arguments it gets a block of its own, so that its temporaries go before they do.
+/// The body in a block of its own, so that items at its start are not behind statements. Behind rebound arguments it is
+/// also a statement of its own, so that its temporaries go before they do.
 fn inside(parts: &Parts) -> TokenStream {
-    if !parts.rebound || parts.never {
-        return parts.body.clone();
-    }
     let span = Span::mixed_site();
     let body = &parts.body;
+    if !parts.rebound || parts.never {
+        return braced(body.clone(), parts.body_span);
+    }
     let block = braced(quote_spanned!(span=> let () = (); #body), parts.body_span);
     quote_spanned!(span=> let __ret = __returns.is(#block); __ret)
 }
 
-/// With the user's own brace the body keeps the rules of the user's edition for its temporaries.
+/// With the user's own brace a body keeps the rules of the user's edition for its temporaries.
 fn braced(tokens: TokenStream, span: Span) -> TokenStream {
     let mut group = Group::new(Delimiter::Brace, tokens);
     group.set_span(span);
@@ -329,7 +334,7 @@ fn exit(plan: &Plan, rt: &TokenStream, never: bool) -> TokenStream {
         return quote_spanned!(span=> |_, _| ());
     }
     let outcome = (plan.errors_are_values.get() != Some(&true)).then(
-        || quote_spanned!(span=> { use #rt::via::*; __exit.outcome((&&&&#rt::Probe(__ret)).__outcome()); }),
+        || quote_spanned!(span=> { use #rt::via::*; __exit.outcome((&&&&&&&&#rt::Probe(__ret)).outcome()); }),
     );
     let expected = (!plan.expected.is_empty()).then(|| {
         let patterns = &plan.expected;

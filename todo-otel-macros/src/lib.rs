@@ -10,9 +10,11 @@ mod block;
 mod body;
 mod db_span;
 mod docs;
+mod error_class;
 mod errors;
 mod expand;
 mod function;
+mod label;
 mod macros;
 mod plan;
 mod red_metrics;
@@ -40,6 +42,18 @@ pub fn red_metrics(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn db_span(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Which::DbSpan, args, item)
+}
+
+/// The variants of an enum as the values of a metric label.
+#[proc_macro_derive(Label, attributes(label))]
+pub fn label(item: TokenStream) -> TokenStream {
+    if cfg!(feature = "off") { TokenStream::new() } else { label::derive(item.into()).into() }
+}
+
+/// What each variant of an error means: `error.type`, expected or not, exit code.
+#[proc_macro_derive(ErrorClass, attributes(error_class))]
+pub fn error_class(item: TokenStream) -> TokenStream {
+    if cfg!(feature = "off") { TokenStream::new() } else { error_class::derive(item.into()).into() }
 }
 
 fn attribute(which: Which, args: TokenStream, item: TokenStream) -> TokenStream {

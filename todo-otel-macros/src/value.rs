@@ -22,10 +22,13 @@ pub enum Wrapper {
 }
 
 const WRAPPERS: [&str; 5] = ["redact", "hash", "len", "display", "debug"];
-const SECRETS: [&str; 14] = [
-    "password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "key", "apikey", "credential", "credentials",
-    "authorization", "cookie", "bearer",
+/// Words that make any name a secret's.
+const SECRETS: [&str; 12] = [
+    "password", "passwd", "pwd", "passphrase", "secret", "secrets", "apikey", "credential", "credentials", "authorization",
+    "cookie", "bearer",
 ];
+/// Words that do so as the last one: an `api_key` is a secret, `key with space` and `token.type` are not.
+const SECRETS_AT_THE_END: [&str; 2] = ["token", "key"];
 
 /// All entries of a list; a repeated key is an error on the second one.
 pub fn entries(list: TokenStream, errors: &mut Errors) -> Vec<Entry> {
@@ -109,7 +112,9 @@ fn secret_in(text: &str) -> Option<&'static str> {
             word.extend(c.to_lowercase());
         }
     }
-    SECRETS.into_iter().find(|secret| words.iter().any(|word| word == secret))
+    let last = words.iter().rfind(|word| !word.is_empty());
+    let ends = SECRETS_AT_THE_END.into_iter().find(|secret| last.is_some_and(|word| word == secret));
+    ends.or_else(|| SECRETS.into_iter().find(|secret| words.iter().any(|word| word == secret)))
 }
 
 fn secret_in_tokens(tokens: TokenStream) -> Option<&'static str> {
@@ -129,7 +134,7 @@ mod tests {
         for text in ["password", "user.password", "API_KEY", "apiKey", "x-auth-token", "self.key"] {
             assert!(secret_in(text).is_some(), "{text}");
         }
-        for text in ["keyboard", "monkey", "gen_ai.usage.input_tokens", "todo.id", "tokenizer", "secretary"] {
+        for text in ["keyboard", "monkey", "gen_ai.usage.input_tokens", "gen_ai.token.type", "key with space", "todo.id", "tokenizer", "secretary"] {
             assert!(secret_in(text).is_none(), "{text}");
         }
     }

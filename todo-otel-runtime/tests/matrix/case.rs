@@ -63,9 +63,14 @@ pub fn block<F: Future>(future: F) -> F::Output {
 
 /// Polls a future once and drops it.
 pub fn poll_once<F: Future>(future: F) {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(future.as_mut().poll(&mut context).is_pending(), "it waits for something");
+    block(async {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|context| {
+            assert!(future.as_mut().poll(context).is_pending(), "it waits for something");
+            std::task::Poll::Ready(())
+        })
+        .await;
+    });
 }
 
 /// A value that nothing can print.

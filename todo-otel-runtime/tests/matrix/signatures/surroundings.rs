@@ -13,8 +13,7 @@ fn caller() -> u32 {
 
 #[measured]
 #[track_caller]
-fn caller_below(a: Option<u32>) -> u32 {
-    drop(a);
+fn caller_below(_a: Option<u32>) -> u32 {
     Location::caller().line()
 }
 

@@ -21,7 +21,6 @@ fn outcome(fails: bool) -> Outcome {
 #[async_trait]
 trait Stored {
     async fn inside(&self, fails: bool) -> Outcome;
-    async fn above(&self, fails: bool) -> Outcome;
     async fn block_above(&self, fails: bool) -> Outcome;
     async fn block_inside(&self, fails: bool) -> Outcome;
 
@@ -40,10 +39,6 @@ impl Stored for Store {
     async fn inside(&self, fails: bool) -> Outcome {
         nap().await;
         Ok(outcome(fails)?)
-    }
-
-    async fn above(&self, fails: bool) -> Outcome {
-        above(fails).await
     }
 
     async fn block_above(&self, fails: bool) -> Outcome {
@@ -65,25 +60,8 @@ trait RunInside {
     async fn run_inside(&self, fails: bool) -> Outcome;
 }
 
-async fn above(fails: bool) -> Outcome {
-    #[async_trait]
-    trait Above {
-        async fn above_all(&self, fails: bool) -> Outcome;
-    }
-    #[async_trait]
-    impl Above for Store {
-        #[measured]
-        async fn above_all(&self, fails: bool) -> Outcome {
-            nap().await;
-            outcome(fails)
-        }
-    }
-    Store.above_all(fails).await
-}
-
 struct BlockAbove;
 
-// the attribute sees what `async_trait` made of it only when it comes second
 #[measured]
 #[async_trait]
 impl Run for BlockAbove {
@@ -321,7 +299,6 @@ pub fn cases() -> Vec<Case> {
     both! {
         "inside" |fails| Store.inside(fails);
         "by_default" |fails| Store.by_default(fails);
-        "above_all" |fails| Store.above(fails);
         "BlockAbove::run" |fails| Store.block_above(fails);
         "BlockInside::run_inside" |fails| Store.block_inside(fails);
         "native_method" |fails| Store.native_method(fails);

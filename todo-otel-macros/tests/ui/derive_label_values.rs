@@ -1,0 +1,15 @@
+use todo_otel_macros::Label;
+
+#[derive(Label)]
+enum Mode {
+    Inline,
+    #[label("inline")]
+    Other,
+    #[label(3)]
+    Third,
+}
+
+#[derive(Label)]
+enum Never {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use todo_otel_macros::traced;
+
+#[traced(name = "a", name = "b")]
+fn add() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use todo_otel_macros::traced;
+
+#[traced(err = on)]
+fn add() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

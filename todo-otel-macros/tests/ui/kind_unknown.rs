@@ -1,0 +1,6 @@
+use todo_otel_macros::traced;
+
+#[traced(kind = remote)]
+fn add() {}
+
+fn main() {}

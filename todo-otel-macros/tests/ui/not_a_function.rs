@@ -1,0 +1,6 @@
+use todo_otel_macros::traced;
+
+#[traced]
+struct Todo;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use todo_otel_macros::traced;
+
+#[traced(root, detached)]
+fn add() {}
+
+fn main() {}

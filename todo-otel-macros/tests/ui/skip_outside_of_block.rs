@@ -1,0 +1,6 @@
+use todo_otel_macros::traced;
+
+#[traced(skip)]
+fn add() {}
+
+fn main() {}

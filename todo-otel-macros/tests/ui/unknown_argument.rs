@@ -1,0 +1,6 @@
+use todo_otel_macros::traced;
+
+#[traced(nmae = "todo.add")]
+fn add() {}
+
+fn main() {}

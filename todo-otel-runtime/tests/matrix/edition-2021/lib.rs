@@ -1,0 +1,1 @@
+//! Holds `tests/matrix` in edition 2021; nothing of its own.
