@@ -223,7 +223,10 @@ fn skip_entry(input: ParseStream<'_>) -> syn::Result<()> {
 impl Grammar {
     fn unknown(&self, key: &Ident) -> syn::Error {
         if let Some((_, owner)) = self.elsewhere.iter().find(|(name, _)| key == name) {
-            return syn::Error::new(key.span(), format!("`{key}` is an argument of `#[{owner}]`, not of `#[{}]`", self.of));
+            return syn::Error::new(
+                key.span(),
+                format!("`{key}` is an argument of `#[{owner}]`, not of `#[{}]`", self.of),
+            );
         }
         let text = key.to_string();
         let near = self.keys.iter().filter(|k| distance(k.name, &text) <= 2).min_by_key(|k| distance(k.name, &text));
@@ -268,7 +271,10 @@ pub fn duration_ns(text: &LitStr) -> syn::Result<u64> {
     {
         return Ok((number * factor).round() as u64);
     }
-    Err(syn::Error::new(text.span(), "not a duration above zero; write a number and `ns`, `us`, `ms`, `s` or `m`: `\"500ms\"`"))
+    Err(syn::Error::new(
+        text.span(),
+        "not a duration above zero; write a number and `ns`, `us`, `ms`, `s` or `m`: `\"500ms\"`",
+    ))
 }
 
 /// A number literal, with or without a sign or a fraction.

@@ -8,7 +8,12 @@ use syn::{
     parse::{Parse, ParseStream, Parser, discouraged::Speculative},
 };
 
-use crate::{expand, errors::Errors, function::Function, macros::{Said, Which}};
+use crate::{
+    errors::Errors,
+    expand,
+    function::Function,
+    macros::{Said, Which},
+};
 
 /// Where an attribute was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,7 +57,8 @@ impl Parse for Item {
             let owner = owner(&keyword, &tokens);
             return Ok(Item::Block(Block { attrs, head: tokens.into_iter().collect(), body, owner }));
         }
-        let message = "this attribute goes on a function, or on an `impl`, an inline `mod` or a `trait` for all functions in it";
+        let message =
+            "this attribute goes on a function, or on an `impl`, an inline `mod` or a `trait` for all functions in it";
         Err(syn::Error::new(start, message))
     }
 }
@@ -146,6 +152,7 @@ fn copy_item(input: ParseStream<'_>, out: &mut TokenStream) -> syn::Result<()> {
 
 /// The error for an attribute on something else, in front of the thing itself.
 pub fn not_an_item(error: &syn::Error, item: &TokenStream) -> TokenStream {
-    let error = syn::Error::new(if item.is_empty() { Span::call_site() } else { error.span() }, error).to_compile_error();
+    let error =
+        syn::Error::new(if item.is_empty() { Span::call_site() } else { error.span() }, error).to_compile_error();
     quote!(#error #item)
 }

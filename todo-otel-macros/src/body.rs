@@ -4,8 +4,26 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Macros that cannot hide a `return` or a `?` of their own.
 const KNOWN: [&str; 21] = [
-    "assert", "assert_eq", "assert_ne", "concat", "debug_assert", "debug_assert_eq", "debug_assert_ne", "eprintln", "format",
-    "format_args", "matches", "panic", "print", "println", "stringify", "todo", "unimplemented", "unreachable", "vec", "write",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "concat",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "eprintln",
+    "format",
+    "format_args",
+    "matches",
+    "panic",
+    "print",
+    "println",
+    "stringify",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "vec",
+    "write",
     "writeln",
 ];
 

@@ -148,7 +148,8 @@ fn arm(variant: Option<&Ident>, named: &Ident, attrs: &[Attribute], fields: &Fie
 }
 
 fn read(attrs: &[Attribute], on_type: bool, errors: &mut Errors) -> Class {
-    const VALID: &str = "`\"class\"`, `transparent`, `expected`, `retryable`, `exit = 3`, `slo = ignore`, `status = \"23505\"`";
+    const VALID: &str =
+        "`\"class\"`, `transparent`, `expected`, `retryable`, `exit = 3`, `slo = ignore`, `status = \"23505\"`";
     let mut class = Class::default();
     for attribute in attrs.iter().filter(|a| a.path().is_ident("error_class")) {
         let list = match attribute.meta.require_list() {
@@ -163,7 +164,8 @@ fn read(attrs: &[Attribute], on_type: bool, errors: &mut Errors) -> Class {
                 let name: LitStr = input.parse()?;
                 let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c);
                 if name.value().is_empty() || !name.value().chars().all(valid) {
-                    let message = "a class is a short fixed word: lower case letters, digits, `_` and `.`, as in `\"not_found\"`";
+                    let message =
+                        "a class is a short fixed word: lower case letters, digits, `_` and `.`, as in `\"not_found\"`";
                     return Err(syn::Error::new(name.span(), message));
                 }
                 let key = Ident::new("class", name.span());
@@ -197,7 +199,8 @@ fn read(attrs: &[Attribute], on_type: bool, errors: &mut Errors) -> Class {
             Ok(())
         });
     }
-    let says_more = [class.name.span(), class.expected.span(), class.retryable.span(), class.exit.span(), class.status.span()];
+    let says_more =
+        [class.name.span(), class.expected.span(), class.retryable.span(), class.exit.span(), class.status.span()];
     if let (Some(()), Some(span)) = (class.transparent.get(), says_more.into_iter().flatten().next()) {
         errors.at(span, "`transparent` takes everything from the field: remove one of the two");
     }

@@ -24,11 +24,19 @@ pub fn function(mut function: Function, mut said: Said, owner: Option<&str>, err
         errors.at(function.sig.fn_token.span, message);
     }
     if let Some(token) = function.sig.constness {
-        let message = "a `const fn` cannot be measured, because it may run at compile time: remove `const` or the attribute";
+        let message =
+            "a `const fn` cannot be measured, because it may run at compile time: remove `const` or the attribute";
         errors.at(token.span, message);
     }
     let plan = said.lower(&function, owner, errors);
-    if errors.is_empty() { write(plan, function) } else { function.into_token_stream() }
+    if errors.is_empty() {
+        return write(plan, function);
+    }
+    if let Some(body) = &function.body {
+        let (mentioned, inside) = (mention(&plan.merged), body.stream());
+        function.body = Some(Group::new(Delimiter::Brace, quote!(#mentioned #inside)));
+    }
+    function.into_token_stream()
 }
 
 /// Stacked attributes are taken off before the compiler resolves them: resolve them here, or their import looks unused.
@@ -99,22 +107,26 @@ fn write(plan: Plan, mut function: Function) -> TokenStream {
     };
     let start = start(&plan, &parts.rt);
     let keeps_arguments_in_place = |function: &mut Function| function.sig = original.clone();
-    let in_place = if start.is_none() { body::in_place(&parts.body) } else { None };
+    let in_place = body::in_place(&parts.body);
 
     let call = match (shape, in_place) {
         (Shape::Opaque, _) => {
             keeps_arguments_in_place(&mut function);
             guarded(&parts, start)
         }
-        (Shape::Sync | Shape::Never, _) if function.tracks_caller() && (never || !body::may_leave(parts.body.clone())) => {
+        (Shape::Sync | Shape::Never, _)
+            if function.tracks_caller() && (never || !body::may_leave(parts.body.clone())) =>
+        {
             keeps_arguments_in_place(&mut function);
             if never { guarded(&parts, start) } else { left(&parts, start) }
         }
         (Shape::Sync | Shape::BoxFuture, Some(found)) => {
             keeps_arguments_in_place(&mut function);
-            boxed_in_place(&parts, &found)
+            boxed_in_place(&parts, start, &found)
         }
-        (Shape::Sync | Shape::Never, _) => called(&parts, start, never || !names_type || !may_be_boxed(&function.sig.output)),
+        (Shape::Sync | Shape::Never, _) => {
+            called(&parts, start, never || !names_type || !may_be_boxed(&function.sig.output))
+        }
         (Shape::Async, _) => awaited(&parts, start),
         (Shape::Future, _) => built(&parts, start, &format_ident!("build")),
         (Shape::BoxFuture, _) => pinned(&parts.rt, &built(&parts, start, &format_ident!("build"))),
@@ -139,7 +151,9 @@ fn called(parts: &Parts, start: Option<TokenStream>, plainly: bool) -> TokenStre
     match start {
         Some(start) => quote_spanned!(span=> #returns #rt::call_with(#start, __returns, #closure, #exit)),
         None if plainly => quote_spanned!(span=> #returns #rt::call(&__SITE, __returns, #closure, #exit)),
-        None => quote_spanned!(span=> use #rt::{ViaBoxFuture as _, ViaCall as _}; #returns __returns.__call(&__SITE, #closure, #exit)),
+        None => {
+            quote_spanned!(span=> use #rt::{ViaBoxFuture as _, ViaCall as _}; #returns __returns.__call(&__SITE, #closure, #exit))
+        }
     }
 }
 
@@ -170,11 +184,12 @@ fn pinned(rt: &TokenStream, future: &TokenStream) -> TokenStream {
 }
 
 /// The async block is wrapped where it stands: no second box, and the statements in front of it stay in the function.
-fn boxed_in_place(parts: &Parts, found: &body::InPlace) -> TokenStream {
+fn boxed_in_place(parts: &Parts, start: Option<TokenStream>, found: &body::InPlace) -> TokenStream {
     let Parts { rt, values, exit, .. } = parts;
+    let (building, site) = with(start, "building");
     let body::InPlace { before, callee, block } = found;
     let span = Span::mixed_site();
-    quote_spanned!(span=> let __building = #rt::building(&__SITE); #values { #before #callee(#rt::run_built(__building, #block, #exit)) })
+    quote_spanned!(span=> let __building = #rt::#building(#site); #values { #before #callee(#rt::run_built(__building, #block, #exit)) })
 }
 
 /// The body stays where it was behind a guard: nothing looks at the value.
@@ -276,7 +291,8 @@ fn bind_arguments(function: &mut Function, body: &TokenStream, plan: &Plan) -> (
             pattern => {
                 let name = format_ident!("__arg{position}", span = span);
                 bound.push(quote_spanned!(span=> #(#cfgs)* let #name = #name; #(#cfgs)* let #pattern = #name;));
-                let ident = syn::PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident: name, subpat: None };
+                let ident =
+                    syn::PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident: name, subpat: None };
                 argument.pat = Box::new(Pat::Ident(ident));
             }
         }
@@ -333,9 +349,8 @@ fn exit(plan: &Plan, rt: &TokenStream, never: bool) -> TokenStream {
     if never || (plan.errors_are_values.get() == Some(&true) && plan.outputs.is_empty()) {
         return quote_spanned!(span=> |_, _| ());
     }
-    let outcome = (plan.errors_are_values.get() != Some(&true)).then(
-        || quote_spanned!(span=> { use #rt::via::*; __exit.outcome((&&&&&&&&#rt::Probe(__ret)).outcome()); }),
-    );
+    let outcome = (plan.errors_are_values.get() != Some(&true))
+        .then(|| quote_spanned!(span=> { use #rt::via::*; __exit.outcome((&&&&&&&&#rt::Probe(__ret)).outcome()); }));
     let expected = (!plan.expected.is_empty()).then(|| {
         let patterns = &plan.expected;
         let at = span.located_at(patterns[0].span());
@@ -347,7 +362,7 @@ fn exit(plan: &Plan, rt: &TokenStream, never: bool) -> TokenStream {
         quote_spanned!(at=> __exit.output(#index, &#rt::apply(__value, #value));)
     });
     let outputs = (!plan.outputs.is_empty()).then(
-        || quote_spanned!(span=> { use #rt::via::*; if let #rt::Some(__value) = (&&&#rt::Probe(__ret)).__value() { #(#outputs)* } }),
+        || quote_spanned!(span=> if __exit.recording() { use #rt::via::*; if let #rt::Some(__value) = (&&&#rt::Probe(__ret)).value() { #(#outputs)* } }),
     );
     quote_spanned!(span=> |__ret, __exit| { #outcome #expected #outputs })
 }
@@ -383,8 +398,8 @@ fn hides_type(output: &ReturnType) -> bool {
 /// Could this type be another name for a boxed future?
 fn may_be_boxed(output: &ReturnType) -> bool {
     const NEVER: [&str; 24] = [
-        "Result", "Option", "String", "Vec", "Box", "Rc", "Arc", "Cow", "PathBuf", "HashMap", "BTreeMap", "bool", "char", "u8",
-        "u16", "u32", "u64", "usize", "i32", "i64", "isize", "f32", "f64", "ExitCode",
+        "Result", "Option", "String", "Vec", "Box", "Rc", "Arc", "Cow", "PathBuf", "HashMap", "BTreeMap", "bool",
+        "char", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "isize", "f32", "f64", "ExitCode",
     ];
     let ReturnType::Type(_, ty) = output else { return false };
     match function::peel(ty) {

@@ -1,7 +1,7 @@
 //! `#[derive(Label)]`: the variants of an enum as the closed set of values of a metric label.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote_spanned, ToTokens};
+use quote::{ToTokens, quote_spanned};
 use syn::{Attribute, Data, DeriveInput, LitStr, Path, ext::IdentExt};
 
 use crate::{args, errors::Errors};
@@ -28,9 +28,8 @@ fn expand(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
     let rt = runtime(&input.attrs, "label", errors);
     let mut values: Vec<LitStr> = Vec::new();
     for variant in &data.variants {
-        let value = text(&variant.attrs, errors).unwrap_or_else(|| {
-            LitStr::new(&snake_case(&variant.ident.unraw().to_string()), variant.ident.span())
-        });
+        let value = text(&variant.attrs, errors)
+            .unwrap_or_else(|| LitStr::new(&snake_case(&variant.ident.unraw().to_string()), variant.ident.span()));
         if values.iter().any(|known| known.value() == value.value()) {
             errors.at(value.span(), format_args!("two variants have the value `{}`", value.value()));
         }
@@ -122,7 +121,9 @@ mod tests {
 
     #[test]
     fn variants_become_words() {
-        for (name, word) in [("Open", "open"), ("InProgress", "in_progress"), ("OpenAI", "open_ai"), ("a_b", "a_b"), ("X1", "x1")] {
+        for (name, word) in
+            [("Open", "open"), ("InProgress", "in_progress"), ("OpenAI", "open_ai"), ("a_b", "a_b"), ("X1", "x1")]
+        {
             assert_eq!(snake_case(name), word);
         }
     }

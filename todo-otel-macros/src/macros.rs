@@ -120,7 +120,8 @@ impl Said {
     pub fn lower(mut self, function: &Function, owner: Option<&str>, errors: &mut Errors) -> Plan {
         let name = function.sig.ident.to_string();
         let function_name = owner.map_or_else(|| name.clone(), |owner| format!("{owner}::{name}"));
-        let mut plan = Plan { function: function_name.replace("r#", ""), merged: self.take_merged(), ..Plan::default() };
+        let mut plan =
+            Plan { function: function_name.replace("r#", ""), merged: self.take_merged(), ..Plan::default() };
         if let Some(traced) = self.traced {
             traced.lower(&mut plan, errors);
         }

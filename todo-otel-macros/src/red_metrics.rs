@@ -157,7 +157,8 @@ impl RedMetrics {
             value::refuse_secrets([entry], &allow, errors);
             let key = entry.key.value();
             if RESERVED.contains(&key.as_str()) {
-                errors.at(entry.key.span(), format_args!("`{key}` is set by the outcome of the call: remove the label"));
+                errors
+                    .at(entry.key.span(), format_args!("`{key}` is set by the outcome of the call: remove the label"));
                 continue;
             }
             let Ok(bit) = plan.label(entry) else {
@@ -181,7 +182,9 @@ impl RedMetrics {
         match (self.buckets.get(), limit) {
             (Some(Bounds::Listed(bounds)), Some((key, limit))) => {
                 if !bounds.contains(&limit) || bounds.last() == Some(&limit) {
-                    let message = format!("the limit of {limit} s must be a bound in `buckets`, with at least one bound above it");
+                    let message = format!(
+                        "the limit of {limit} s must be a bound in `buckets`, with at least one bound above it"
+                    );
                     errors.at(key.span(), message);
                 }
                 Bounds::Listed(bounds.clone())
@@ -231,7 +234,8 @@ fn metric_name(text: &LitStr) -> syn::Result<LitStr> {
     if valid {
         return Ok(text.clone());
     }
-    let message = "not the name of a metric: a letter, then letters, digits, `.`, `_`, `-` or `/`, as in `\"todo.command\"`";
+    let message =
+        "not the name of a metric: a letter, then letters, digits, `.`, `_`, `-` or `/`, as in `\"todo.command\"`";
     Err(syn::Error::new(text.span(), message))
 }
 
@@ -258,7 +262,9 @@ fn labels(arg: &Arg, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result
             input.parse::<Token![:]>()?;
         }
         let entry = value::entry(input)?;
-        let again = |l: &&Labelled| l.entry.key.value() == entry.key.value() && (l.only == only || l.only.is_none() || only.is_none());
+        let again = |l: &&Labelled| {
+            l.entry.key.value() == entry.key.value() && (l.only == only || l.only.is_none() || only.is_none())
+        };
         if found.iter().find(again).is_some() {
             errors.at(entry.key.span(), format_args!("duplicate key `{}`: give it once", entry.key.value()));
         } else {

@@ -192,7 +192,8 @@ pub fn name(arg: &Arg, input: ParseStream<'_>) -> syn::Result<Expr> {
 }
 
 pub fn name_on_block(key: &Ident) -> syn::Error {
-    let message = "`name` on a block would give every function in it the same one: put it on one function, or leave it out";
+    let message =
+        "`name` on a block would give every function in it the same one: put it on one function, or leave it out";
     syn::Error::new(key.span(), message)
 }
 

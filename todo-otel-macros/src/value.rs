@@ -24,8 +24,18 @@ pub enum Wrapper {
 const WRAPPERS: [&str; 5] = ["redact", "hash", "len", "display", "debug"];
 /// Words that make any name a secret's.
 const SECRETS: [&str; 12] = [
-    "password", "passwd", "pwd", "passphrase", "secret", "secrets", "apikey", "credential", "credentials", "authorization",
-    "cookie", "bearer",
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "secrets",
+    "apikey",
+    "credential",
+    "credentials",
+    "authorization",
+    "cookie",
+    "bearer",
 ];
 /// Words that do so as the last one: an `api_key` is a secret, `key with space` and `token.type` are not.
 const SECRETS_AT_THE_END: [&str; 2] = ["token", "key"];
@@ -68,7 +78,8 @@ pub fn allowed(list: TokenStream, errors: &mut Errors) -> Vec<String> {
 pub fn refuse_secrets<'a>(entries: impl IntoIterator<Item = &'a Entry>, allow: &[String], errors: &mut Errors) {
     for entry in entries {
         let key = entry.key.value();
-        if allow.contains(&key) || matches!(wrapper(&entry.value), Some(Wrapper::Plain(name, _)) if name == "redact" || name == "len")
+        if allow.contains(&key)
+            || matches!(wrapper(&entry.value), Some(Wrapper::Plain(name, _)) if name == "redact" || name == "len")
         {
             continue;
         }
@@ -134,7 +145,16 @@ mod tests {
         for text in ["password", "user.password", "API_KEY", "apiKey", "x-auth-token", "self.key"] {
             assert!(secret_in(text).is_some(), "{text}");
         }
-        for text in ["keyboard", "monkey", "gen_ai.usage.input_tokens", "gen_ai.token.type", "key with space", "todo.id", "tokenizer", "secretary"] {
+        for text in [
+            "keyboard",
+            "monkey",
+            "gen_ai.usage.input_tokens",
+            "gen_ai.token.type",
+            "key with space",
+            "todo.id",
+            "tokenizer",
+            "secretary",
+        ] {
             assert!(secret_in(text).is_none(), "{text}");
         }
     }

@@ -51,4 +51,4 @@ pub use crate::{
     },
     telemetry::{ShutdownReport, Telemetry, TelemetryBuilder, exit, init, on_start},
 };
-pub use todo_otel_macros::{db_span, red_metrics, traced};
+pub use todo_otel_macros::{ErrorClass, Label, db_span, red_metrics, traced};

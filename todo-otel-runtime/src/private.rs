@@ -1,6 +1,9 @@
 //! The complete list of names that generated code may use. Everything here may change with any version.
 
-pub use core::option::Option::{self, None, Some};
+pub use core::{
+    option::Option::{self, None, Some},
+    result::Result::Err,
+};
 pub use std::boxed::Box;
 
 pub use crate::{
@@ -14,12 +17,18 @@ pub use crate::{
             building_with, run, run_built, run_with,
         },
         meta::{Keep, Kind, Level, Log, Meta, Objective},
-        outcome::{
-            ErrorClass, Exit, Judged, Outcome, Probe, ViaAny, ViaBoxedError, ViaClass, ViaClassedError, ViaDisplay,
-            ViaError, ViaResult,
-        },
+        outcome::{ErrorClass, Exit, Judged, Outcome, Probe},
+        returned::{apply, put_label},
         root::{LinkSource, ParentSource, Start},
         span::{Entered, Returns, call, call_with, enter, enter_with, leave, returns},
-        value::{Value, debug, display, hash, len, redact, truncate},
+        value::{Slot, Value, debug, display, hash, len, redact, truncate},
     },
 };
+
+/// What the autoref of `Probe` finds its methods by: `outcome` and `value`.
+pub mod via {
+    pub use crate::record::{
+        outcome::{ViaAny, ViaBoxedError, ViaClass, ViaClassedError, ViaDisplay, ViaError, ViaResult},
+        returned::{ViaOk, ViaSome, ViaWhole},
+    };
+}

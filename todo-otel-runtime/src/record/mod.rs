@@ -15,6 +15,7 @@ pub(crate) mod local;
 pub(crate) mod meta;
 pub(crate) mod outcome;
 pub(crate) mod red;
+pub(crate) mod returned;
 pub(crate) mod ring;
 pub(crate) mod root;
 pub(crate) mod sampling;

@@ -6,6 +6,7 @@ use std::{future::Future, time::Duration};
 pub const NAP: Duration = Duration::from_millis(50);
 
 /// One call.
+#[derive(Clone, Copy)]
 pub struct Case {
     /// Name of the function.
     pub name: &'static str,

@@ -74,7 +74,8 @@ fn drops_come_in_the_order_of_the_plain_function() {
         tail_behind_pattern(two(), N("c"));
         early(N("a"), N("b"));
     }
-    let (plain, measured) = (|| plain::drops::Own(N("a")).method(N("b")), || stacked::drops::Own(N("a")).method(N("b")));
+    let (plain, measured) =
+        (|| plain::drops::Own(N("a")).method(N("b")), || stacked::drops::Own(N("a")).method(N("b")));
     same("method", plain, measured);
 }
 

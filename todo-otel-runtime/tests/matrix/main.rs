@@ -31,19 +31,10 @@ macro_rules! under {
 under!(plain traced red_metrics db_span stacked);
 
 #[test]
-fn dump() {
+fn calls_do_what_the_plain_functions_do_while_nothing_is_recorded() {
     std::panic::set_hook(Box::new(|_| ()));
-    for (m, cases) in [("plain", plain::cases()), ("traced", traced::cases()), ("red", red_metrics::cases()), ("db", db_span::cases()), ("stacked", stacked::cases())] {
-        let mut bad = 0;
-        println!("{m}: {}", cases.len());
-        for c in cases {
-            todo_otel_runtime::__private::take();
-            let r = std::panic::catch_unwind(c.run);
-            let recs = todo_otel_runtime::__private::take();
-            let mine: Vec<_> = recs.iter().filter(|r| r.name.ends_with(&format!("::{}", c.name))).collect();
-            let ok = mine.len() == c.times && mine.iter().all(|r| r.outcome == c.outcome && (!c.waits || r.nanos > 49_000_000)) && (r.is_err() == (c.outcome == "panic"));
-            if !ok { bad += 1; println!("{m} {} {} {:?} {:?}", c.name, c.outcome, r.is_err(), recs); }
-        }
-        println!("bad {bad}");
+    for case in [plain::cases(), traced::cases(), red_metrics::cases(), db_span::cases(), stacked::cases()].concat() {
+        let unwound = std::panic::catch_unwind(case.run).is_err();
+        assert_eq!(unwound, case.outcome == "panic", "{}", case.name);
     }
 }

@@ -41,7 +41,7 @@ fn r#match(a: u32) -> u32 {
 }
 
 #[measured]
-fn configured(#[cfg(any())] a: Missing, #[cfg(all())] b: u32, #[cfg(all())] (c, _): (u32, u32)) -> u32 {
+fn configured(#[cfg(not(test))] a: Missing, #[cfg(test)] b: u32, #[cfg(test)] (c, _): (u32, u32)) -> u32 {
     b + c
 }
 

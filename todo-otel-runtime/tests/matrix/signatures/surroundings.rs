@@ -44,12 +44,12 @@ fn decorated() -> u32 {
     3
 }
 
-#[cfg_attr(all(), measured)]
+#[cfg_attr(test, measured)]
 fn by_cfg_attr() -> u32 {
     3
 }
 
-#[cfg_attr(any(), measured)]
+#[cfg_attr(not(test), measured)]
 fn not_by_cfg_attr() -> u32 {
     3
 }
@@ -70,7 +70,7 @@ function! {
     #[inline]
     by_macro(a: u32, b: &str) -> Result<usize, String> { if a > 3 { return Err(b.into()); } Ok(b.len()) }
 }
-function!(by_macro_unit() -> () { { let _ = 1; } });
+function!(by_macro_unit() -> () {});
 function!(async by_macro_async(a: u32) -> Option<u32> { nap().await; Some(a) });
 
 macro_rules! expression {
