@@ -185,11 +185,16 @@ fn pinned(rt: &TokenStream, future: &TokenStream) -> TokenStream {
 
 /// The async block is wrapped where it stands: no second box, and the statements in front of it stay in the function.
 fn boxed_in_place(parts: &Parts, start: Option<TokenStream>, found: &body::InPlace) -> TokenStream {
-    let Parts { rt, values, exit, .. } = parts;
+    let Parts { rt, pin, values, exit, .. } = parts;
     let (building, site) = with(start, "building");
     let body::InPlace { before, callee, block } = found;
     let span = Span::mixed_site();
-    quote_spanned!(span=> let __building = #rt::#building(#site); #values { #before #callee(#rt::run_built(__building, #block, #exit)) })
+    let future = quote_spanned!(span=> #rt::gives(__returns.output(), #block));
+    quote_spanned! {span=>
+        let __returns = #rt::returns(); #pin
+        let __building = #rt::#building(#site); #values
+        { #before #callee(#rt::run_built(__building, #future, #exit)) }
+    }
 }
 
 /// The body stays where it was behind a guard: nothing looks at the value.

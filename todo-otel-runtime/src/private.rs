@@ -18,7 +18,7 @@ pub use crate::{
         },
         meta::{Keep, Kind, Level, Log, Meta, Objective},
         outcome::{ErrorClass, Exit, Judged, Outcome, Probe},
-        returned::{apply, put_label},
+        returned::{apply, gives, put_label},
         root::{LinkSource, ParentSource, Start},
         span::{Entered, Returns, call, call_with, enter, enter_with, leave, returns},
         value::{Slot, Value, debug, display, hash, len, redact, truncate},

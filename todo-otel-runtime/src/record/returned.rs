@@ -1,7 +1,11 @@
 //! The value inside of what a function returned, for outputs: the `Ok` of a `Result`, the `Some` of an `Option`, anything
 //! else as it is. How the call ended is `outcome`.
 
-use super::{outcome::Probe, value::Slot};
+use super::{
+    outcome::Probe,
+    span::{self, Returns},
+    value::Slot,
+};
 use crate::metrics::{Label, label::LabelValue};
 
 /// The value of an `Ok`.
@@ -69,4 +73,18 @@ pub fn put_label<L: Label + ?Sized>(label: &L, slot: &mut Slot<'_>) {
         LabelValue::Int(number) => slot.int(number),
         LabelValue::Absent => {}
     }
+}
+
+impl<R: Future> Returns<R> {
+    /// What the future that a function returns will give.
+    #[inline(always)]
+    pub fn output(self) -> Returns<R::Output> {
+        span::returns()
+    }
+}
+
+/// Tells a future that is written in place what it gives, before anything looks at the value.
+#[inline(always)]
+pub fn gives<F: Future>(_: Returns<F::Output>, future: F) -> F {
+    future
 }
