@@ -17,7 +17,10 @@ pub use crate::{
             building_with, run, run_built, run_with,
         },
         meta::{Keep, Kind, Level, Log, Meta, Objective},
-        outcome::{ErrorClass, Exit, Judged, Outcome, Probe},
+        outcome::{
+            ErrorClass, Exit, Judged, Outcome, Probe, ViaAny, ViaBoxedError, ViaClass, ViaClassedError, ViaDisplay,
+            ViaError, ViaResult,
+        },
         returned::{apply, gives, put_label},
         root::{LinkSource, ParentSource, Start},
         span::{Entered, Returns, call, call_with, enter, enter_with, leave, returns},
@@ -27,8 +30,6 @@ pub use crate::{
 
 /// What the autoref of `Probe` finds its methods by: `outcome` and `value`.
 pub mod via {
-    pub use crate::record::{
-        outcome::{ViaAny, ViaBoxedError, ViaClass, ViaClassedError, ViaDisplay, ViaError, ViaResult},
-        returned::{ViaOk, ViaSome, ViaWhole},
-    };
+    pub use super::{ViaAny, ViaBoxedError, ViaClass, ViaClassedError, ViaDisplay, ViaError, ViaResult};
+    pub use crate::record::returned::{ViaOk, ViaSome, ViaWhole};
 }
