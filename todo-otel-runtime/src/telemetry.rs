@@ -23,7 +23,7 @@ use opentelemetry_sdk::{
 
 use crate::{
     Config, InitError,
-    config::{Role, Signal},
+    config::{ExporterKind, Role, Signal},
     logs, propagation,
     setup::{self, Custom, Pipelines},
 };
@@ -41,6 +41,11 @@ pub struct Telemetry {
     running: Option<Arc<Running>>,
     /// False for the handle of a second start, whose end is not the end of telemetry.
     owner: bool,
+    /// Host and port of the scrape endpoint.
+    #[cfg(feature = "prometheus")]
+    scrape: (String, u16),
+    #[cfg(feature = "prometheus")]
+    server: Mutex<Option<crate::metrics::serve::Server>>,
 }
 
 /// What became of everything that was emitted: items are spans, data points and log records.
@@ -145,7 +150,7 @@ impl TelemetryBuilder {
         let mut slot = running();
         if let Some(running) = slot.as_ref().filter(|running| running.is_alive()) {
             logs::say(Severity::Warn, "telemetry was started before", "the second start changes nothing");
-            return Ok(Telemetry { running: Some(running.clone()), owner: false });
+            return Ok(Telemetry::new(Some(running.clone()), false, &config));
         }
         // Context crosses this process even when nothing is recorded.
         propagation::install(&config);
@@ -154,13 +159,13 @@ impl TelemetryBuilder {
             if config.logs.console.is_some() {
                 let _ = logs::install(&config, &setup::resource::build(&config), None);
             }
-            return Ok(Telemetry { running: None, owner: false });
+            return Ok(Telemetry::new(None, false, &config));
         }
         let pipelines = match catch_unwind(AssertUnwindSafe(|| Pipelines::start(&config, custom))) {
             Ok(started) => started?,
             Err(_) => {
                 say(&["telemetry is off: its start failed".to_owned()]);
-                return Ok(Telemetry { running: None, owner: false });
+                return Ok(Telemetry::new(None, false, &config));
             }
         };
         say(&config.warnings);
@@ -182,7 +187,15 @@ impl TelemetryBuilder {
         if config.role == Role::Service {
             background::end_with_process();
         }
-        Ok(Telemetry { running: Some(running), owner: true })
+        let telemetry = Telemetry::new(Some(running), true, &config);
+        #[cfg(feature = "prometheus")]
+        if config.role == Role::Service
+            && config.metrics.exporters.contains(&ExporterKind::Prometheus)
+            && let Err(error) = telemetry.serve()
+        {
+            say(&[format!("no scrape endpoint on port {}: {error}", config.metrics.prometheus_port)]);
+        }
+        Ok(telemetry)
     }
 }
 
@@ -192,9 +205,51 @@ impl Telemetry {
         TelemetryBuilder { config, custom: Custom::default() }
     }
 
+    fn new(running: Option<Arc<Running>>, owner: bool, config: &Config) -> Self {
+        #[cfg(not(feature = "prometheus"))]
+        let _ = config;
+        Self {
+            running,
+            owner,
+            #[cfg(feature = "prometheus")]
+            scrape: (config.metrics.prometheus_host.clone(), config.metrics.prometheus_port),
+            #[cfg(feature = "prometheus")]
+            server: Mutex::new(None),
+        }
+    }
+
     /// Telemetry that is off: records nothing, holds nothing.
     pub fn off() -> Self {
-        Self { running: None, owner: false }
+        Self {
+            running: None,
+            owner: false,
+            #[cfg(feature = "prometheus")]
+            scrape: (String::from("localhost"), 0),
+            #[cfg(feature = "prometheus")]
+            server: Mutex::new(None),
+        }
+    }
+
+    /// Serves `/healthz`, `/readyz` and, while metrics are on, `/metrics` on the configured host and port, until telemetry
+    /// ends. A second call returns the address of the first. A service whose metrics exporters include `prometheus` serves
+    /// from the start.
+    ///
+    /// # Errors
+    /// What the system says about host and port; everything else goes on.
+    #[cfg(feature = "prometheus")]
+    pub fn serve(&self) -> std::io::Result<std::net::SocketAddr> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = &*server {
+            return Ok(server.address());
+        }
+        let metrics = self.running.as_ref().and_then(|running| running.pipelines.metrics());
+        let page = metrics.map(|handle| {
+            let page: Box<dyn Fn(crate::metrics::prometheus::Format) -> String + Send> =
+                Box::new(move |format| handle.page(format));
+            page
+        });
+        let started = crate::metrics::serve::Server::start(&self.scrape.0, self.scrape.1, page)?;
+        Ok(server.insert(started).address())
     }
 
     /// True while anything is recorded or exported.

@@ -82,7 +82,7 @@ fn one_run_reaches_the_receiver_with_all_signals() {
             let id = span.attributes.iter().find(|a| a.key == "acme.id").and_then(|a| a.value.clone()?.value);
             assert_eq!(id, Some(AnyValue::IntValue(7)), "{what}");
             let log = receiver.log_records().remove(0);
-            assert!(log.body.is_some(), "{what}");
+            assert_eq!((&log.trace_id, &log.span_id), (&span.trace_id, &span.span_id), "{what}");
             let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             let (trace, above) = (hex(&span.trace_id), hex(&span.parent_span_id));
             match role {

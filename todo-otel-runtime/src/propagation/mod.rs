@@ -67,6 +67,11 @@ impl RemoteContext {
         w3c::tracestate(&self.span)
     }
 
+    /// True when the trace is recorded by whoever began it.
+    pub fn is_sampled(&self) -> bool {
+        self.span.is_sampled()
+    }
+
     /// Allow-listed baggage.
     pub fn baggage(&self) -> &Baggage {
         &self.baggage

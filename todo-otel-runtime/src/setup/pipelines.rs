@@ -115,6 +115,12 @@ impl Pipelines {
         Ok(Self { sender, logs, foreign_logs, spans, meters, told: Mutex::default() })
     }
 
+    /// What the page of `/metrics` is made of; `None` when metrics are off.
+    #[cfg(feature = "prometheus")]
+    pub fn metrics(&self) -> Option<crate::metrics::pipeline::Handle> {
+        self.meters.as_ref().map(|meters| meters.handle())
+    }
+
     /// Exports what waits; everything goes on afterwards.
     pub fn flush(&self, deadline: Instant) -> ShutdownReport {
         let started = Instant::now();
