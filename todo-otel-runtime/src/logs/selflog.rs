@@ -11,8 +11,9 @@ use super::{
 };
 use crate::config;
 
-/// Expected: the exporters look at a compression variable that the gate has taken over.
-const HIDDEN: &str = "Exporter.Config.InvalidEnvironmentVariable";
+/// Expected: the exporters look at a compression variable that the gate has taken over, the logger's name is the record's
+/// target, the provider goes with the pipeline.
+const HIDDEN: [&str; 3] = ["Exporter.Config.InvalidEnvironmentVariable", "LoggerNameEmpty", "LoggerProvider.Drop"];
 
 pub(crate) fn level(filter: config::LevelFilter) -> LevelFilter {
     match filter {
@@ -32,7 +33,7 @@ pub(crate) fn wants(pipeline: &Pipeline, event_level: &Level) -> bool {
 /// An event of the SDK.
 pub(crate) fn event(pipeline: &Pipeline, event: &Event<'_>) {
     let metadata = event.metadata();
-    if metadata.name() == HIDDEN || !wants(pipeline, metadata.level()) {
+    if HIDDEN.contains(&metadata.name()) || !wants(pipeline, metadata.level()) {
         return;
     }
     pipeline.self_log(|| record_of(event, &pipeline.limits));
