@@ -244,9 +244,11 @@ impl<'a> Resolver<'a> {
         Ok(UiConfig { color, date_format, first_weekday })
     }
 
+    /// An empty text counts as absent, as it does in the environment.
     fn in_file(&self, key: &str) -> Option<(FileValue, usize)> {
         let entry = self.file.as_ref()?.entries.get(key)?;
-        Some((entry.value.clone(), entry.line))
+        let empty = matches!(&entry.value, FileValue::Text(text) if text.is_empty());
+        (!empty).then(|| (entry.value.clone(), entry.line))
     }
 
     fn row(&mut self, key: &'static str, value: String, source: Source) -> String {
@@ -260,8 +262,8 @@ impl<'a> Resolver<'a> {
             (value.to_owned(), Source::Env(variable))
         } else {
             match self.in_file(key) {
-                Some((FileValue::Text(text), line)) if !text.is_empty() => (text, Source::File(line)),
-                Some((FileValue::Text(_), _)) | None => (default.to_owned(), Source::Default),
+                Some((FileValue::Text(text), line)) => (text, Source::File(line)),
+                None => (default.to_owned(), Source::Default),
                 Some((_, line)) => return Err(wrong_type(key, line, "text in quotes")),
             }
         };
