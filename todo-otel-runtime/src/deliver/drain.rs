@@ -9,7 +9,7 @@ use super::{
     counts::{Reason, Tally},
     send::{Attempt, Transport},
     settings::Settings,
-    spool::{Claim, Listing, Name, Spool},
+    spool::{Claim, Listing, Name, NotClaimed, Spool},
     verdict::{Verdict, verdict},
 };
 use crate::config::Signal;
@@ -35,8 +35,8 @@ pub(crate) struct Destination {
     pub(crate) spool: Spool,
     pub(crate) run: u32,
     breaker: Mutex<Breaker>,
-    /// Delivered, but the file system would not let them go: not to be sent again by this process.
-    undead: Mutex<HashSet<Name>>,
+    /// Not to be touched by this process: foreign, newer than this program, or delivered and not removable.
+    untouchable: Mutex<HashSet<Name>>,
 }
 
 /// How a pass over the spool ended.
@@ -70,15 +70,15 @@ pub(crate) struct Pass<'a> {
 impl Destination {
     pub(crate) fn new(index: usize, spool: Spool, run: u32) -> Destination {
         let breaker = Mutex::new(spool.load_breaker());
-        Destination { index, spool, run, breaker, undead: Mutex::default() }
+        Destination { index, spool, run, breaker, untouchable: Mutex::default() }
     }
 
     pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn undead(&self) -> MutexGuard<'_, HashSet<Name>> {
-        self.undead.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn untouchable(&self) -> MutexGuard<'_, HashSet<Name>> {
+        self.untouchable.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Takes over what another process has learnt.
@@ -94,14 +94,25 @@ impl Destination {
         }
     }
 
+    /// Something lies in the spool that this process could send.
+    pub(crate) fn has_work(&self, settings: &Settings) -> bool {
+        let untouchable = self.untouchable();
+        self.spool.list().is_ok_and(|listing| {
+            listing.segments.iter().any(|name| self.is_routed(settings, name) && !untouchable.contains(name))
+        })
+    }
+
+    fn is_routed(&self, settings: &Settings, name: &Name) -> bool {
+        settings.route(name.signal).is_some_and(|route| route.destination == self.index)
+    }
+
     /// One pass; the caller holds the drain lock.
     pub(crate) fn pass(&self, pass: &Pass<'_>) -> Ended {
         self.reload();
         let Ok(listing) = self.spool.list() else { return Ended::Empty };
         self.tidy(pass, &listing);
         let Ok(listing) = self.spool.list() else { return Ended::Empty };
-        let ours = |name: &&Name| pass.settings.route(name.signal).is_some_and(|r| r.destination == self.index);
-        let segments: Vec<&Name> = listing.segments.iter().filter(ours).collect();
+        let segments: Vec<&Name> = listing.segments.iter().filter(|name| self.is_routed(pass.settings, name)).collect();
         if let Some(ended) = self.try_around_head(pass, &segments) {
             return ended;
         }
@@ -142,7 +153,7 @@ impl Destination {
         }
         let before = self.breaker().clone();
         if matches!(self.send_segment(pass, head), Sent::Kept)
-            && let Some(claim) = self.spool.claim(head)
+            && let Ok(claim) = self.spool.claim(head)
         {
             // The others pass: what this one met must not make them wait.
             *self.breaker() = Breaker { head: String::new(), head_failures: 0, ..before };
@@ -153,13 +164,23 @@ impl Destination {
     }
 
     fn send_segment(&self, pass: &Pass<'_>, name: &Name) -> Sent {
-        if self.undead().contains(name) {
+        if self.untouchable().contains(name) {
             return Sent::Gone;
         }
-        let Some(mut claim) = self.spool.claim(name) else { return Sent::Gone };
+        let mut claim = match self.spool.claim(name) {
+            Ok(claim) => claim,
+            Err(NotClaimed::Busy) => return Sent::Gone,
+            Err(NotClaimed::Foreign) => {
+                self.untouchable().insert(name.clone());
+                return Sent::Gone;
+            }
+        };
         let segment = match self.spool.read(&mut claim) {
             Ok(segment) => segment,
-            Err(super::spool::segment::Unusable::Newer) => return Sent::Gone,
+            Err(super::spool::segment::Unusable::Newer) => {
+                self.untouchable().insert(name.clone());
+                return Sent::Gone;
+            }
             Err(super::spool::segment::Unusable::Corrupt) => {
                 self.quarantine(pass, claim, Reason::Corrupt);
                 return Sent::Gone;
@@ -181,7 +202,7 @@ impl Destination {
                 let rejected = rejected.min(name.items);
                 // The unlink is the commit: whoever dies before it sends again.
                 if !self.spool.remove(claim) {
-                    self.undead().insert(name.clone());
+                    self.untouchable().insert(name.clone());
                 }
                 self.count_delivered(pass, name, rejected);
                 self.settle(&now);

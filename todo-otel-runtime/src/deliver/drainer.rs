@@ -11,11 +11,10 @@ use super::{
     plan,
     send::Network,
     settings::Settings,
-    spool::{Lock, Name},
+    spool::Lock,
 };
 use rustix::fs::MemfdFlags;
 use std::{
-    collections::HashSet,
     fs::File,
     io::{Read, Seek, Write},
     os::fd::{AsFd, OwnedFd},
@@ -105,22 +104,16 @@ struct Work<'a> {
     destination: &'a Destination,
     inherited: Option<OwnedFd>,
     lock: Option<Lock>,
-    /// What the last pass left: nothing this process could send.
-    left: HashSet<Name>,
     wait_until: Instant,
 }
 
 impl Work<'_> {
-    fn segments(&self) -> HashSet<Name> {
-        self.destination.spool.list().map_or_else(|_| HashSet::new(), |listing| listing.segments.into_iter().collect())
-    }
-
     /// Gives the lock back and looks once more: between our last look and this moment somebody may have seen the lock
     /// taken and left the sending to us.
-    fn has_more(&mut self) -> bool {
+    fn has_more(&mut self, settings: &Settings) -> bool {
         self.inherited = None;
         self.lock = None;
-        if self.segments().is_subset(&self.left) {
+        if !self.destination.has_work(settings) {
             return false;
         }
         self.lock = self.destination.spool.drain_lock();
@@ -136,7 +129,7 @@ fn run(settings: Settings, locks: Vec<(usize, OwnedFd)>) {
         .filter_map(|(index, lock)| {
             let destination = inner.destination(index)?;
             let wait_until = Instant::now();
-            Some(Work { destination, inherited: Some(lock), lock: None, left: HashSet::new(), wait_until })
+            Some(Work { destination, inherited: Some(lock), lock: None, wait_until })
         })
         .collect();
     expire_abandoned(&inner.settings);
@@ -154,10 +147,7 @@ fn run(settings: Settings, locks: Vec<(usize, OwnedFd)>) {
                     wait <= LINGER
                 }
                 Ended::Deadline => false,
-                Ended::Empty => {
-                    work.left = work.segments();
-                    true
-                }
+                Ended::Empty => true,
             }
         });
         let waits = works.iter().any(|work| work.wait_until > Instant::now());
@@ -165,7 +155,7 @@ fn run(settings: Settings, locks: Vec<(usize, OwnedFd)>) {
             idle_since = Instant::now();
         }
         if idle_since.elapsed() >= LINGER {
-            works.retain_mut(Work::has_more);
+            works.retain_mut(|work| work.has_more(&inner.settings));
             idle_since = Instant::now();
         } else {
             std::thread::sleep(LOOK);

@@ -43,6 +43,21 @@ impl Drop for State {
 
 impl Grpc {
     pub(crate) fn send(&self, attempt: &Attempt<'_>, end: Instant) -> Answer {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return self.send_here(attempt, end);
+        }
+        // A thread that drives somebody's runtime may not drive ours as well.
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, || self.send_here(attempt, end));
+            match thread.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Answer::None(Failure::Broken("the client panicked".to_owned())),
+                Err(error) => Answer::None(Failure::Broken(error.to_string())),
+            }
+        })
+    }
+
+    fn send_here(&self, attempt: &Attempt<'_>, end: Instant) -> Answer {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let started = match state.take() {
             Some(started) => started,

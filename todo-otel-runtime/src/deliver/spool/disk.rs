@@ -84,7 +84,8 @@ impl RealDisk {
             opened => opened,
         };
         let dir = dir.map_err(|errno| match errno {
-            rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR => {
+            // A parent that is no directory is a missing place; something else in the very place is not.
+            rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR if path.symlink_metadata().is_ok() => {
                 Refused::Unsafe(format!("{} is not a directory of its own", path.display()))
             }
             _ => Refused::Io,

@@ -70,7 +70,7 @@ impl Spool {
         let oldest = clock::wall_ms().saturating_sub(u64::try_from(self.limits.age.as_millis()).unwrap_or(u64::MAX));
         let mut lost = Vec::new();
         for name in listing.segments.iter().take_while(|name| name.ms < oldest) {
-            let Some(claim) = self.claim(name) else { continue };
+            let Ok(claim) = self.claim(name) else { continue };
             if self.bury(claim, Reason::Expired) {
                 lost.push((name.clone(), Reason::Expired));
             }
@@ -104,7 +104,7 @@ impl Spool {
             if bytes <= self.limits.bytes && segments <= self.limits.segments {
                 break;
             }
-            let Some(claim) = self.claim(name) else { continue };
+            let Ok(claim) = self.claim(name) else { continue };
             if self.bury(claim, Reason::SpoolFull) {
                 bytes = bytes.saturating_sub(name.bytes + super::segment::HEADER as u64);
                 files -= 1;
@@ -148,14 +148,14 @@ impl Spool {
         let (mut files, mut items) = (0, [0; 3]);
         let Ok(listing) = self.list() else { return (files, items) };
         for name in &listing.segments {
-            let Some(claim) = self.claim(name) else { continue };
+            let Ok(claim) = self.claim(name) else { continue };
             if self.disk.unlink(&claim.name.segment()).is_ok() {
                 files += 1;
                 items[name.signal as usize] += name.items;
             }
         }
         for name in &listing.temporary {
-            let Some(_claim) = self.claim_file(name, &name.temporary()) else { continue };
+            let Ok(_claim) = self.claim_file(name, &name.temporary()) else { continue };
             files += usize::from(self.disk.unlink(&name.temporary()).is_ok());
         }
         for (name, reason) in &listing.tombstones {

@@ -47,6 +47,15 @@ pub(crate) struct Claim {
     handle: Box<dyn Handle>,
 }
 
+/// Why a segment cannot be touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotClaimed {
+    /// Somebody else has it, or had it a moment ago.
+    Busy,
+    /// No file of ours, whatever its name says.
+    Foreign,
+}
+
 /// What lies in the directory, sorted by time.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
@@ -169,15 +178,22 @@ impl Spool {
         Ok(listing)
     }
 
-    /// Takes hold of a segment; `None` when somebody else has it, it is gone, or it is not ours to touch.
-    pub(crate) fn claim(&self, name: &Name) -> Option<Claim> {
+    /// Takes hold of a segment.
+    pub(crate) fn claim(&self, name: &Name) -> Result<Claim, NotClaimed> {
         self.claim_file(name, &name.segment())
     }
 
-    fn claim_file(&self, name: &Name, file: &str) -> Option<Claim> {
-        let handle = self.disk.open(file).ok()?;
-        // Whoever held it may have renamed or removed it before we got the lock.
-        (handle.try_lock().ok()? && handle.is(file)).then(|| Claim { name: name.clone(), handle })
+    fn claim_file(&self, name: &Name, file: &str) -> Result<Claim, NotClaimed> {
+        let handle = self.disk.open(file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => NotClaimed::Busy,
+            _ => NotClaimed::Foreign,
+        })?;
+        match handle.try_lock() {
+            // Whoever held it may have renamed or removed it before we got the lock.
+            Ok(true) if handle.is(file) => Ok(Claim { name: name.clone(), handle }),
+            Ok(_) => Err(NotClaimed::Busy),
+            Err(_) => Err(NotClaimed::Foreign),
+        }
     }
 
     pub(crate) fn read(&self, claim: &mut Claim) -> Result<Segment, Unusable> {
@@ -239,7 +255,7 @@ impl Spool {
             if age < 2_000 {
                 continue;
             }
-            let Some(mut claim) = self.claim_file(name, &name.temporary()) else { continue };
+            let Ok(mut claim) = self.claim_file(name, &name.temporary()) else { continue };
             match self.read(&mut claim) {
                 Ok(_) => {
                     let _ = self.disk.rename(&name.temporary(), &name.segment());

@@ -90,6 +90,30 @@ fn a_closed_port_costs_next_to_nothing() {
 }
 
 #[test]
+fn inside_any_runtime_as_without_one() {
+    let receiver = Receiver::start();
+    let silent = Proxy::start(receiver.http_addr());
+    silent.otherwise(Fault::Silent);
+    let current = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let multi = |n| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(n).enable_all().build().expect("runtime")
+    };
+    for runtime in [current(), multi(1), multi(2)] {
+        for settings in both(&receiver) {
+            let (counts, _) = runtime.block_on(async { send_one(settings, 5000) });
+            assert_eq!(counts.delivered[0], 7);
+        }
+        for protocol in [Protocol::HttpProtobuf, Protocol::Grpc] {
+            let settings = settings(&silent.url(), protocol);
+            let (counts, took) = runtime.block_on(async { send_one(settings, 250) });
+            assert_eq!(counts.dropped_for(Reason::NoSpool), 7);
+            assert!(took < Duration::from_millis(400), "{took:?} {protocol:?}");
+        }
+    }
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let (first, second) = (Receiver::start(), Receiver::start());
     for status in [301, 302, 307, 308] {

@@ -1,0 +1,5 @@
+//! What a command pays at its end.
+
+use crate::Test;
+
+pub const TESTS: &[Test] = &[];
