@@ -14,7 +14,7 @@ static SITE: rt::Callsite = rt::Callsite::new(&rt::Meta {
     line: line!(),
     package: "pipeline",
     version: "1.0",
-    attributes: &["acme.id"],
+    attributes: &["acme.id", "acme.note"],
     metrics: rt::Some(&rt::MetricsMeta {
         instruments: &[rt::InstrumentMeta {
             role: rt::Role::Duration,
@@ -29,6 +29,8 @@ static SITE: rt::Callsite = rt::Callsite::new(&rt::Meta {
     ..rt::Meta::DEFAULT
 });
 
+const SECRET: &str = "a-very-secret-key";
+
 /// What the attributes would make of `#[traced(attributes(acme.id = id))] #[red_metrics] fn work(id: i64)`.
 fn work(id: i64) {
     let returns = rt::returns::<()>();
@@ -36,8 +38,11 @@ fn work(id: i64) {
         &SITE,
         returns,
         move || {
-            rt::attributes(&SITE, |writer| writer.put(&id));
-            tracing::info!("working");
+            rt::attributes(&SITE, |writer| {
+                writer.put(&id);
+                writer.put("asked with sk-live-0123456789abcdefghij");
+            });
+            tracing::info!("working with {SECRET}");
         },
         |_, _| {},
     );
@@ -60,6 +65,7 @@ fn one_run_reaches_the_receiver_with_all_signals() {
                 ("ACME_EXIT_FLUSH_MS", "5000"),
                 ("ACME_CLI_METRICS", "delta"),
                 ("TRACEPARENT", parent),
+                ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a-very-secret-key"),
             ];
             let config = Config::for_app("acme", role).version("1.0").env(env).no_file().drainer(false).resolve();
             assert_eq!(config.warnings, Vec::<String>::new());
@@ -81,8 +87,12 @@ fn one_run_reaches_the_receiver_with_all_signals() {
             assert_eq!(span.name, "acme.work");
             let id = span.attributes.iter().find(|a| a.key == "acme.id").and_then(|a| a.value.clone()?.value);
             assert_eq!(id, Some(AnyValue::IntValue(7)), "{what}");
+            let note = span.attributes.iter().find(|a| a.key == "acme.note").and_then(|a| a.value.clone()?.value);
+            assert_eq!(note, Some(AnyValue::StringValue("asked with [redacted]".to_owned())), "{what}");
             let log = receiver.log_records().remove(0);
             assert_eq!((&log.trace_id, &log.span_id), (&span.trace_id, &span.span_id), "{what}");
+            let body = log.body.and_then(|body| body.value);
+            assert_eq!(body, Some(AnyValue::StringValue("working with [redacted]".to_owned())), "{what}");
             let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             let (trace, above) = (hex(&span.trace_id), hex(&span.parent_span_id));
             match role {

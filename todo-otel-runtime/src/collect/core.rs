@@ -22,7 +22,7 @@ use super::{
     tail::{Held, Rules, Tail},
 };
 use crate::{
-    config::{KeepConfig, SpanLimits},
+    config::{KeepConfig, Redactor, SpanLimits},
     record::{
         callsite::{self, Callsite},
         clock::{self, Anchor},
@@ -78,6 +78,7 @@ pub(crate) struct Settings {
     pub(crate) processors: Vec<Box<dyn SpanProcessor>>,
     pub(crate) max_batch: usize,
     pub(crate) schedule_delay: Duration,
+    pub(crate) redactor: Redactor,
 }
 
 /// What became of spans, exact.
@@ -317,7 +318,8 @@ impl Core {
         }
     }
 
-    fn keep(&mut self, data: SpanData) {
+    fn keep(&mut self, mut data: SpanData) {
+        super::scrub::scrub(&mut data, &self.settings.redactor);
         for processor in &self.settings.processors {
             let data = data.clone();
             // A processor that somebody else wrote must not end the collector.

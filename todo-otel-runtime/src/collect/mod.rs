@@ -9,6 +9,7 @@ mod core;
 mod early;
 mod export;
 pub(crate) mod lane;
+mod scrub;
 mod slow;
 mod tail;
 
@@ -36,7 +37,7 @@ pub(crate) use self::{
     export::{Exporter, block_on},
 };
 use crate::{
-    config::{KeepConfig, Role, SamplerConfig, TracesConfig},
+    config::{KeepConfig, Redactor, Role, SamplerConfig, TracesConfig},
     record::{callsite, clock, sampling, value},
 };
 
@@ -61,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) metrics: bool,
     /// Write the log events that call sites ask for.
     pub(crate) logs: bool,
+    /// Masks secrets in what leaves.
+    pub(crate) redactor: Redactor,
     /// Said to each exporter.
     pub(crate) resource: Option<Resource>,
     /// Run on the collector's thread; role `Service` only.
@@ -79,6 +82,7 @@ impl Options {
             spans: true,
             metrics: true,
             logs: true,
+            redactor: Redactor::default(),
             resource: None,
             jobs: Vec::new(),
         }
@@ -142,6 +146,7 @@ pub(crate) fn start(options: Options) -> Handle {
         processors: options.processors,
         max_batch: traces.max_export_batch_size.max(1),
         schedule_delay: traces.schedule_delay,
+        redactor: options.redactor,
     };
     let now = Instant::now();
     let jobs = options.jobs.into_iter().map(|(every, run)| Running { every, next: now + every, run }).collect();

@@ -104,6 +104,7 @@ impl Pipelines {
         options.spans = config.traces.enabled && (somebody_looks || exports_logs || config.logs.span_events);
         options.metrics = meters.is_some();
         options.logs = exports_logs || config.logs.console.is_some();
+        options.redactor = config.redactor();
         options.resource = Some(resource);
         if config.role == Role::Service {
             options.jobs.extend(logs.job());
