@@ -7,6 +7,7 @@ use crate::{
     domain::{EnrichmentMode, Suggestion, Todo},
     enrich::{self, Enrichment, EnrichmentRequest},
     error::{Error, Result},
+    names::SUGGESTIONS_OFFERED,
     store::NewEnrichment,
 };
 
@@ -26,7 +27,10 @@ pub fn inline(app: &App, todo: &Todo) -> Result<Vec<Suggestion>> {
         .build()
         .map_err(|source| Error::Io { action: "starting the enrichment".into(), source })?;
     let analysis = enrich::analyze(enricher, store, &request, async |enrichment| {
-        Ok::<_, Error>(store.save_enrichment(&to_store(todo, EnrichmentMode::Inline, &enrichment), app.clock.now())?)
+        let new = to_store(todo, EnrichmentMode::Inline, &enrichment);
+        let suggestions = store.save_enrichment(&new, app.clock.now())?;
+        offered(&suggestions);
+        Ok::<_, Error>(suggestions)
     });
     let mut progress = app.out.progress(&format!("asking {} for suggestions", enricher.provider()));
     runtime.block_on(async {
@@ -55,6 +59,13 @@ pub fn request(todo: &Todo, today: jiff::civil::Date, mode: EnrichmentMode, key:
         today,
         mode,
         idempotency_key: Some(key),
+    }
+}
+
+/// Counts what was suggested.
+pub fn offered(suggestions: &[Suggestion]) {
+    for suggestion in suggestions {
+        SUGGESTIONS_OFFERED.add(1, (enrich::model_label(&suggestion.model), suggestion.value.field()));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{cell::OnceCell, path::PathBuf};
 
 use jiff::{Timestamp, Zoned, civil::Date};
+use todo_otel_runtime::metrics::Listed;
 
 use crate::{
     config::{AppConfig, ConfigError},
@@ -116,6 +117,13 @@ impl App {
         }
         let enricher = enrich::from_config(&self.config()?.ai)?;
         Ok(self.enricher.get_or_init(|| enricher))
+    }
+
+    /// A model's name as a metric label: `_OTHER` unless it is a documented or configured one.
+    pub fn model_label(&self, model: &str) -> Listed {
+        // Making the enricher is what announces the configured names.
+        let _ = self.enricher();
+        enrich::model_label(model)
     }
 
     /// How things are shown to this user today.

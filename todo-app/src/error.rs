@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use todo_otel_runtime::ErrorClass;
+
 use crate::{config::ConfigError, domain::Invalid, enrich::EnrichError, store::StoreError};
 
 /// Why a command failed.
@@ -118,6 +120,20 @@ impl Error {
             Error::Interrupted { signal } => Some(*signal),
             _ => None,
         }
+    }
+}
+
+impl ErrorClass for Error {
+    fn class(&self) -> &'static str {
+        self.kind()
+    }
+
+    fn exit_code(&self) -> Option<u8> {
+        Some(Error::exit_code(self))
+    }
+
+    fn slo_ignore(&self) -> bool {
+        matches!(self.kind(), "usage" | "not_found" | "invalid_input" | "interrupted")
     }
 }
 

@@ -12,12 +12,12 @@ pub mod config;
 pub mod domain;
 pub mod enrich;
 pub mod error;
+pub mod names;
 pub mod operate;
 pub mod output;
 pub mod queue;
 pub mod signals;
 pub mod store;
-pub mod telemetry;
 pub mod worker;
 
 pub use crate::commands::run;

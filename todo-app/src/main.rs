@@ -3,16 +3,23 @@
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use secrecy::ExposeSecret;
 use todo_app::{
     app::{App, Clock, Process},
-    cli::{Cli, When},
+    cli::{Cli, Command, LogFormat, When},
     config::{self, Color, Inputs},
     error::Error,
+    names,
     output::{Colors, Output, escape_lines},
     signals::{self, Signals},
 };
+use todo_otel_runtime::{
+    Config, Role, Telemetry,
+    config::{self as telemetry, Flags},
+};
 
 fn main() -> ExitCode {
+    todo_otel_runtime::on_start();
     // Files are for their owner alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -40,13 +47,59 @@ fn main() -> ExitCode {
     let config_path = inputs.config_path().map(|(path, _)| path);
     let mut app = App::new(config, config_path, out, Clock::System, Signals::install(), process);
 
+    let telemetry = match todo_otel_runtime::init(telemetry_config(&cli, &inputs, &app)) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            app.out.warning(&format!("no telemetry: {error}; {}", error.hint()));
+            // A command does its work without; a worker nobody can observe is not started.
+            if matches!(cli.command, Command::Worker(_)) {
+                return ExitCode::from(6);
+            }
+            Telemetry::off()
+        }
+    };
     let result = todo_app::run(cli, &mut app);
+    if let Err(error) = &result {
+        app.out.error(error);
+    }
+    telemetry.shutdown();
     let Err(error) = result else { return ExitCode::SUCCESS };
-    app.out.error(&error);
     if let Some(signal) = error.signal() {
         signals::die_of(signal);
     }
     ExitCode::from(error.exit_code())
+}
+
+/// Flags, environment and file of telemetry; the names this program gives to things.
+fn telemetry_config(cli: &Cli, inputs: &Inputs, app: &App) -> Config {
+    let (role, service) = match cli.command {
+        Command::Worker(_) => (Role::Service, "todo-worker"),
+        _ => (Role::Cli, "todo-cli"),
+    };
+    let flags = Flags {
+        verbose: cli.global.verbose,
+        debug: cli.global.debug,
+        trace: cli.global.trace,
+        no_telemetry: cli.global.no_telemetry,
+        log_format: cli.global.log_format.map(|form| match form {
+            LogFormat::Json => telemetry::LogFormat::Json,
+            LogFormat::Console => telemetry::LogFormat::Console,
+        }),
+    };
+    let mut config = Config::for_app("todo", role)
+        .service_name(service)
+        .version(env!("CARGO_PKG_VERSION"))
+        .flags(flags)
+        .env(inputs.env.clone())
+        .vocabulary(names::VOCABULARY);
+    config = match &app.config_path {
+        Some(path) if path.exists() => config.file(path),
+        _ => config.no_file(),
+    };
+    if let Some(key) = app.config().ok().and_then(|config| config.ai.api_key.as_ref()) {
+        config = config.secret(key.expose_secret());
+    }
+    config.resolve()
 }
 
 /// Help and version go to standard output, mistakes to standard error.

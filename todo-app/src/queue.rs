@@ -2,7 +2,7 @@
 //! that makes the job.
 
 use jiff::Timestamp;
-use todo_otel_runtime::traced;
+use todo_otel_runtime::{propagation::JobCarrier, traced};
 
 use crate::{
     domain::{NewTodo, Todo},
@@ -51,5 +51,6 @@ pub fn enqueue(store: &Store, todo: &Todo, now: Timestamp) -> Result<bool> {
 
 /// The current span as W3C text.
 fn context() -> TraceContext {
-    TraceContext::default()
+    let JobCarrier { traceparent, tracestate, baggage } = JobCarrier::current();
+    TraceContext { traceparent, tracestate, baggage }
 }

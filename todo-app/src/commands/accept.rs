@@ -5,6 +5,7 @@ use crate::{
     cli::DecideArgs,
     domain::{Field, Invalid},
     error::Result,
+    names,
     output::json,
     store::Choice,
 };
@@ -15,6 +16,7 @@ fn execute(app: &mut App, args: DecideArgs) -> Result<()> {
     let choice = choice(&args)?;
     let (todos, suggestions) = app.store()?.accept(&choice, app.clock.now())?;
     for suggestion in &suggestions {
+        names::SUGGESTIONS_ACCEPTED.add(1, (app.model_label(&suggestion.model), suggestion.value.field()));
         tracing::info!(
             name: "ai.suggestion.accepted",
             { todo.id = suggestion.todo_id, todo.suggestion.field = suggestion.value.field().as_str() },

@@ -8,6 +8,7 @@ use crate::{
     config::EnrichDefault,
     domain::{EnrichmentMode, NewTodo, Suggestion, Todo, text},
     error::{Error, Result},
+    names::{Source, TODOS_CREATED},
     output::json,
     queue,
     store::NewJob,
@@ -30,16 +31,17 @@ fn execute(app: &mut App, args: AddArgs) -> Result<()> {
         Some(EnrichmentMode::Background) => queue::create(app.store()?, &new, app.clock.now())?,
         _ => app.store()?.create(&new, None::<&NewJob>, app.clock.now())?,
     };
-    crate::telemetry::set_attribute("todo.id", todo.id);
+    todo_otel_runtime::set_attribute("todo.id", &todo.id);
+    TODOS_CREATED.add(1, (Source::Cli,));
     tracing::info!(name: "todo.created", { todo.id = todo.id }, "todo created");
 
     let enriched = match mode {
         Some(EnrichmentMode::Inline) => {
-            crate::telemetry::set_attribute("todo.enrichment.mode", EnrichmentMode::Inline.as_str());
+            todo_otel_runtime::set_attribute("todo.enrichment.mode", &EnrichmentMode::Inline.as_str());
             Some(analysis::inline(app, &todo))
         }
         Some(EnrichmentMode::Background) => {
-            crate::telemetry::set_attribute("todo.enrichment.mode", EnrichmentMode::Background.as_str());
+            todo_otel_runtime::set_attribute("todo.enrichment.mode", &EnrichmentMode::Background.as_str());
             None
         }
         None => None,

@@ -1,11 +1,21 @@
 //! `todo complete`
 
-use crate::{app::App, cli::IdsArgs, error::Result, output::json};
+use crate::{
+    app::App,
+    cli::IdsArgs,
+    error::Result,
+    names::{Source, TODOS_COMPLETED},
+    output::json,
+};
 
 command!("complete", "todo.command.complete", IdsArgs);
 
 fn execute(app: &mut App, args: IdsArgs) -> Result<()> {
     let todos = app.store()?.complete(&args.ids, app.clock.now())?;
+    for todo in &todos {
+        tracing::info!(name: "todo.completed", { todo.id = todo.id }, "todo completed");
+    }
+    TODOS_COMPLETED.add(todos.len() as u64, (Source::Cli,));
     let document = json::Todos { todos: todos.iter().map(Into::into).collect(), suggestions: None };
     let view = app.view();
     app.out.results(&document, || view.changed("Done", &todos))

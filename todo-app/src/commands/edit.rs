@@ -12,7 +12,7 @@ use crate::{
 command!("edit", "todo.command.edit", EditArgs);
 
 fn execute(app: &mut App, args: EditArgs) -> Result<()> {
-    crate::telemetry::set_attribute("todo.id", args.id);
+    todo_otel_runtime::set_attribute("todo.id", &args.id);
     let edit = edit(app, &args)?;
     let store = app.store()?;
     let current = store.get(&[args.id])?;

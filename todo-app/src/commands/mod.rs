@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    cli::{Cli, Command, ConfigAction},
+    cli::{Cli, Command},
     error::{Error, Result},
 };
 
@@ -85,15 +85,9 @@ fn finish(app: &mut App, work: impl FnOnce(&mut App) -> Result<()>) -> Result<()
         Ok(()) | Err(Error::Closed) => app.signals.check(),
         Err(error) => Err(error),
     };
-    crate::telemetry::set_attribute("process.exit.code", i64::from(result.as_ref().err().map_or(0, Error::exit_code)));
+    todo_otel_runtime::set_attribute(
+        "process.exit.code",
+        &i64::from(result.as_ref().err().map_or(0, Error::exit_code)),
+    );
     result
-}
-
-/// Whether the configuration matters: without it a broken file could not even be located.
-pub fn needs_config(command: &Command) -> bool {
-    match command {
-        Command::Version | Command::Completions(_) => false,
-        Command::Config(args) => args.action == ConfigAction::Show,
-        _ => true,
-    }
 }

@@ -1,13 +1,14 @@
 //! `todo reject`
 
 use super::accept::choice;
-use crate::{app::App, cli::DecideArgs, error::Result, output::json};
+use crate::{app::App, cli::DecideArgs, error::Result, names, output::json};
 
 command!("reject", "todo.command.reject", DecideArgs);
 
 fn execute(app: &mut App, args: DecideArgs) -> Result<()> {
     let suggestions = app.store()?.reject(&choice(&args)?, app.clock.now())?;
     for suggestion in &suggestions {
+        names::SUGGESTIONS_REJECTED.add(1, (app.model_label(&suggestion.model), suggestion.value.field()));
         tracing::info!(
             name: "ai.suggestion.rejected",
             { todo.id = suggestion.todo_id, todo.suggestion.field = suggestion.value.field().as_str() },

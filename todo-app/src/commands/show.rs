@@ -5,7 +5,7 @@ use crate::{app::App, cli::IdArgs, error::Result, output::json};
 command!("show", "todo.command.show", IdArgs);
 
 fn execute(app: &mut App, args: IdArgs) -> Result<()> {
-    crate::telemetry::set_attribute("todo.id", args.id);
+    todo_otel_runtime::set_attribute("todo.id", &args.id);
     let store = app.store()?;
     let todos = store.get(&[args.id])?;
     let suggestions = store.suggestions(Some(args.id), true, app.clock.now())?;

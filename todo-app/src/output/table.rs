@@ -103,6 +103,7 @@ fn shorten(text: &str, width: usize) -> String {
             used < width
         })
         .collect();
+    kept.truncate(kept.trim_end().len());
     kept.push('…');
     kept
 }

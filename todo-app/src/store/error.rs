@@ -6,6 +6,7 @@ use std::{
 };
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use todo_otel_runtime::ErrorClass;
 
 /// Why the store could not do what was asked.
 #[derive(Debug)]
@@ -119,9 +120,10 @@ impl StoreError {
         }
         self
     }
+}
 
-    /// Low-cardinality class, for `error.type`.
-    pub fn class(&self) -> &'static str {
+impl ErrorClass for StoreError {
+    fn class(&self) -> &'static str {
         match self {
             StoreError::NotFound { .. } => "not_found",
             StoreError::Conflict { .. } => "conflict",
@@ -145,6 +147,19 @@ impl StoreError {
             },
             StoreError::Query(_) => "_OTHER",
         }
+    }
+
+    fn retryable(&self) -> bool {
+        matches!(self, StoreError::Locked | StoreError::Conflict { .. })
+    }
+
+    fn slo_ignore(&self) -> bool {
+        matches!(self, StoreError::NotFound { .. } | StoreError::NotPending { .. })
+    }
+
+    /// SQLite's own code, where diesel lets it be known.
+    fn db_status_code(&self) -> Option<&'static str> {
+        matches!(self, StoreError::Locked).then_some("5")
     }
 }
 

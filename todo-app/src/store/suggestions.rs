@@ -13,6 +13,7 @@ use crate::domain::{
     Edit, EnrichmentMode, Field, NewSuggestion, Status, Suggestion, SuggestionStatus, SuggestionValue, Todo,
     suggestion::EXPIRY_DAYS,
 };
+use crate::{enrich::model_label, names::SUGGESTIONS_EXPIRED};
 
 /// A finished enrichment.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,12 +158,7 @@ impl Store {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
                 let old = suggestions::status.eq("pending").and(suggestions::created_at.lt(oldest));
-                Ok(diesel::update(suggestions::table.filter(old))
-                    .set((
-                        suggestions::status.eq(SuggestionStatus::Expired.as_str()),
-                        suggestions::decided_at.eq(now.as_millisecond()),
-                    ))
-                    .execute(conn)?)
+                expire(conn, now, |query| query.filter(old))
             })
         })
     }
@@ -229,13 +225,28 @@ pub(super) fn expire_fields(
         .eq(todo_id)
         .and(suggestions::status.eq(SuggestionStatus::Pending.as_str()))
         .and(suggestions::field.eq_any(names));
-    diesel::update(suggestions::table.filter(overtaken))
+    expire(conn, now, |query| query.filter(overtaken))?;
+    Ok(())
+}
+
+/// Lets the pending suggestions that `narrow` leaves expire, and counts them.
+fn expire<'a>(
+    conn: &mut SqliteConnection,
+    now: Timestamp,
+    narrow: impl FnOnce(Boxed<'a>) -> Boxed<'a>,
+) -> Result<usize, StoreError> {
+    let gone = load(conn, narrow)?;
+    let ids: Vec<i64> = gone.iter().map(|suggestion| suggestion.id).collect();
+    diesel::update(suggestions::table.filter(suggestions::id.eq_any(ids)))
         .set((
             suggestions::status.eq(SuggestionStatus::Expired.as_str()),
             suggestions::decided_at.eq(now.as_millisecond()),
         ))
         .execute(conn)?;
-    Ok(())
+    for suggestion in &gone {
+        SUGGESTIONS_EXPIRED.add(1, (model_label(&suggestion.model), suggestion.value.field()));
+    }
+    Ok(gone.len())
 }
 
 fn choose(conn: &mut SqliteConnection, choice: &Choice, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
@@ -294,7 +305,6 @@ fn load<'a>(
         .inner_join(enrichments::table)
         .inner_join(todos::table.on(todos::id.eq(suggestions::todo_id)))
         .filter(suggestions::id.eq_any(ids))
-        .filter(todos::status.ne(Status::Deleted.as_str()))
         .order((suggestions::todo_id.desc(), suggestions::id))
         .select((
             suggestions::id,

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use todo_otel_runtime::traced;
+use todo_otel_runtime::{ErrorClass, traced};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     task::JoinSet,
@@ -119,7 +119,9 @@ async fn process(store: &Store, enricher: &Enricher, clock: &crate::app::Clock, 
         analysis::request(&job.todo, clock.today(), EnrichmentMode::Background, format!("todo-job-{}", job.id));
     let analysed = enrich::analyze(enricher, store, &request, async |enrichment| {
         let outcome = JobOutcome::Done(analysis::to_store(&job.todo, EnrichmentMode::Background, &enrichment));
-        blocking(|| store.finish_job(job, &outcome, clock.now())).map_err(Error::from)
+        let stored = blocking(|| store.finish_job(job, &outcome, clock.now()))?;
+        analysis::offered(stored.as_deref().unwrap_or_default());
+        Ok::<_, Error>(())
     });
     let error = match analysed.await {
         Ok(_) => return Ok(()),

@@ -1,0 +1,186 @@
+//! Names of the program that leave the process: spans, events, attributes, instruments. OpenTelemetry's own names are
+//! the runtime's. Not here: when something is counted.
+
+use todo_otel_runtime::{
+    Alias, Label, Vocabulary,
+    metrics::{Listed, Ordinal, counter},
+    names::{
+        Kind, Row,
+        Stability::Own,
+        Type::{Bool, Double, Int, Str},
+    },
+};
+
+use crate::domain::Field;
+
+/// Bounds of a command's duration, in seconds.
+pub const COMMAND_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Bounds of an enrichment's duration, in seconds: 5 is the objective, 10 the alert.
+pub const ENRICHMENT_BOUNDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0];
+
+const COMMAND: &[(&str, bool)] = &[("todo.command", true), ("outcome", true), ("error.type", false)];
+const SUGGESTION: &[(&str, bool)] = &[("gen_ai.request.model", true), ("todo.suggestion.field", true)];
+const ENRICHMENT: &[(&str, bool)] =
+    &[("gen_ai.provider.name", true), ("gen_ai.request.model", false), ("outcome", true), ("error.type", false)];
+
+/// Every name of the program.
+pub const TABLE: &[Row] = &[
+    Row::span("todo.command.*", "cli.command"),
+    Row::span("cli.display.*", "cli.display"),
+    Row::span("ai.*", "ai.enrichment"),
+    Row::span("db.*", "db.query"),
+    Row::span("enqueue *", "worker.job"),
+    Row::span("poll *", "worker.job"),
+    Row::span("process *", "worker.job"),
+    Row::span("worker.*", "worker.cleanup"),
+    Row::event("todo.created", Own, &[("todo.id", true)]),
+    Row::event("todo.completed", Own, &[("todo.id", true)]),
+    Row::event("ai.enrichment.started", Own, &[("todo.id", true)]),
+    Row::event("ai.enrichment.completed", Own, &[("todo.id", true)]),
+    Row::event("ai.suggestion.accepted", Own, &[("todo.id", true), ("todo.suggestion.field", true)]),
+    Row::event("ai.suggestion.rejected", Own, &[("todo.id", true), ("todo.suggestion.field", true)]),
+    Row::event("ai.provider.retry", Own, &[]),
+    Row::event("db.migration.applied", Own, &[]),
+    Row::event("worker.started", Own, &[]),
+    Row::event("worker.stopped", Own, &[]),
+    Row::attribute("todo.command", Str, Own),
+    Row::attribute("todo.id", Int, Own),
+    Row::attribute("todo.count", Int, Own),
+    Row::attribute("todo.source", Str, Own),
+    Row::attribute("todo.enrichment.mode", Str, Own),
+    Row::attribute("todo.suggestion.field", Str, Own),
+    Row::attribute("todo.suggestion.confidence", Double, Own),
+    Row::attribute("todo.ai.attempts", Int, Own),
+    Row::attribute("todo.job.attempt", Int, Own),
+    Row::attribute("todo.job.queue_time", Double, Own),
+    Row::attribute("todo.duration", Double, Own),
+    Row::attribute("todo.user_context", Str, Own),
+    Row::attribute("todo.worker.once", Bool, Own),
+    Row::histogram("todo.command.duration", Double, "s", COMMAND_BOUNDS, Own, COMMAND),
+    Row::instrument(
+        "todo.commands",
+        Kind::Counter,
+        Int,
+        "{command}",
+        Own,
+        &[("todo.command", true), ("outcome", true)],
+    ),
+    Row::instrument(
+        "todo.command.errors",
+        Kind::Counter,
+        Int,
+        "{error}",
+        Own,
+        &[("todo.command", true), ("error.type", true)],
+    ),
+    Row::histogram("ai.enrichment.duration", Double, "s", ENRICHMENT_BOUNDS, Own, ENRICHMENT),
+    Row::instrument("ai.enrichment.calls", Kind::Counter, Int, "{call}", Own, ENRICHMENT),
+    Row::instrument("ai.enrichment.errors", Kind::Counter, Int, "{error}", Own, ENRICHMENT),
+    Row::instrument("todos.created", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
+    Row::instrument("todos.completed", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
+    Row::instrument("todos.deleted", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
+    Row::instrument("ai.suggestions.offered", Kind::Counter, Int, "{suggestion}", Own, SUGGESTION),
+    Row::instrument("ai.suggestions.accepted", Kind::Counter, Int, "{suggestion}", Own, SUGGESTION),
+    Row::instrument("ai.suggestions.rejected", Kind::Counter, Int, "{suggestion}", Own, SUGGESTION),
+    Row::instrument("ai.suggestions.expired", Kind::Counter, Int, "{suggestion}", Own, SUGGESTION),
+    Row::instrument(
+        "todo.jobs.pending",
+        Kind::ObservableGauge,
+        Int,
+        "{job}",
+        Own,
+        &[("messaging.destination.name", true)],
+    ),
+    Row::instrument(
+        "todo.jobs.oldest.age",
+        Kind::ObservableGauge,
+        Double,
+        "s",
+        Own,
+        &[("messaging.destination.name", true)],
+    ),
+];
+
+/// Short names on log lines.
+const ALIASES: &[Alias] = &[
+    Alias::new("todo.id", "todo_id"),
+    Alias::new("gen_ai.provider.name", "provider"),
+    Alias::new("gen_ai.request.model", "model"),
+    Alias::new("todo.suggestion.confidence", "confidence"),
+    Alias { key: "todo.duration", short: "duration_ms", milliseconds: true },
+];
+
+/// What the program's logs call things.
+pub const VOCABULARY: Vocabulary = Vocabulary::EMPTY.aliases(ALIASES).names(TABLE);
+
+/// Where a change came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A person at a terminal.
+    Cli,
+    /// A file of another program.
+    Import,
+    /// A model, through an accepted suggestion.
+    Ai,
+}
+
+impl Label for Source {
+    const VALUES: &'static [&'static str] = &["cli", "import", "ai"];
+
+    fn ordinal(&self) -> Ordinal {
+        Ordinal::closed(*self as usize, Self::VALUES)
+    }
+}
+
+impl Label for Field {
+    const VALUES: &'static [&'static str] = &["category", "priority", "estimate", "due", "tags", "next_step"];
+
+    fn ordinal(&self) -> Ordinal {
+        Ordinal::closed(*self as usize, Self::VALUES)
+    }
+}
+
+counter! {
+    /// Todos that were added.
+    pub static TODOS_CREATED: u64 = "todos.created", unit = "{todo}", description = "Todos added.",
+        labels = { "todo.source": Source };
+    /// Todos that were completed.
+    pub static TODOS_COMPLETED: u64 = "todos.completed", unit = "{todo}", description = "Todos completed.",
+        labels = { "todo.source": Source };
+    /// Todos that were deleted.
+    pub static TODOS_DELETED: u64 = "todos.deleted", unit = "{todo}", description = "Todos deleted.",
+        labels = { "todo.source": Source };
+    /// Suggestions that were made.
+    pub static SUGGESTIONS_OFFERED: u64 = "ai.suggestions.offered", unit = "{suggestion}",
+        description = "Suggestions made.", labels = { "gen_ai.request.model": Listed, "todo.suggestion.field": Field };
+    /// Suggestions that people accepted.
+    pub static SUGGESTIONS_ACCEPTED: u64 = "ai.suggestions.accepted", unit = "{suggestion}",
+        description = "Suggestions accepted.", labels = { "gen_ai.request.model": Listed, "todo.suggestion.field": Field };
+    /// Suggestions that people rejected.
+    pub static SUGGESTIONS_REJECTED: u64 = "ai.suggestions.rejected", unit = "{suggestion}",
+        description = "Suggestions rejected.", labels = { "gen_ai.request.model": Listed, "todo.suggestion.field": Field };
+    /// Suggestions that were overtaken.
+    pub static SUGGESTIONS_EXPIRED: u64 = "ai.suggestions.expired", unit = "{suggestion}",
+        description = "Suggestions expired.", labels = { "gen_ai.request.model": Listed, "todo.suggestion.field": Field };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_the_names_of_the_domain() {
+        for field in Field::ALL {
+            assert_eq!(Field::VALUES[field as usize], field.as_str());
+        }
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        for (index, row) in TABLE.iter().enumerate() {
+            let same = |other: &&Row| other.name == row.name && other.kind == row.kind;
+            assert!(TABLE[..index].iter().find(same).is_none(), "{}", row.name);
+        }
+    }
+}
