@@ -45,8 +45,10 @@ pub use crate::{
     metrics::Label,
     record::{
         current::{Captured, Ids, InFuture, add_event, add_link, capture, current, set_attribute},
+        otel::{LogCorrelation, TracerProvider},
         outcome::ErrorClass,
         root::{LinkSource, ParentSource},
+        tracing_layer::span_layer,
         value::Value,
     },
     telemetry::{ShutdownReport, Telemetry, TelemetryBuilder, exit, init, on_start},

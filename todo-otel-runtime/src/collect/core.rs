@@ -277,7 +277,14 @@ impl Core {
 
     fn add_foreign(&mut self, span: Foreign) {
         self.ended += 1;
-        let Foreign { mut data, is_local_root, tag } = span;
+        let Foreign { mut data, start_ticks, end_ticks, is_local_root, tag } = span;
+        if start_ticks != 0 {
+            data.start_time = self.anchor.time(start_ticks);
+        }
+        if end_ticks != 0 {
+            data.end_time = self.anchor.time(end_ticks);
+        }
+        data.end_time = data.end_time.max(data.start_time);
         build::keep_last(&mut data.attributes);
         build::limit(&mut data, &self.settings.limits, &mut self.cut);
         let is_error = matches!(data.status, opentelemetry::trace::Status::Error { .. });

@@ -38,6 +38,9 @@ pub(crate) enum Note {
 #[derive(Debug)]
 pub(crate) struct Foreign {
     pub(crate) data: SpanData,
+    /// Start and end in ticks; 0 = the time in `data` counts.
+    pub(crate) start_ticks: u64,
+    pub(crate) end_ticks: u64,
     pub(crate) is_local_root: bool,
     pub(crate) tag: u16,
 }

@@ -37,8 +37,8 @@ pub(crate) use self::{
     export::{Exporter, block_on},
 };
 use crate::{
-    config::{KeepConfig, Redactor, Role, SamplerConfig, TracesConfig},
-    record::{callsite, clock, sampling, value},
+    config::{KeepConfig, Redactor, Role, TracesConfig},
+    record::{callsite, clock, otel, sampling, value},
 };
 
 /// Something that the collector's thread does every so often.
@@ -135,10 +135,6 @@ pub(crate) fn start(options: Options) -> Handle {
     }
     let adaptive =
         (traces.adaptive && sampling::is_ratio()).then(|| adaptive::Adaptive::new(sampling::ratio(), Instant::now()));
-    let never = matches!(
-        &traces.sampler,
-        SamplerConfig::ParentBased(root) if **root == SamplerConfig::AlwaysOff
-    ) || traces.sampler == SamplerConfig::AlwaysOff;
     let settings = Settings {
         keep: traces.keep,
         limits: traces.limits,
@@ -162,8 +158,8 @@ pub(crate) fn start(options: Options) -> Handle {
     if options.role == Role::Service {
         handle.start_thread();
     }
-    // An unsampled root still gives its ids to logs and to others, so "never" does not switch spans off.
-    let _ = never;
+    // An unsampled root still gives its ids to logs and to others, so a sampler that never samples switches nothing off.
+    otel::switch(options.spans);
     callsite::switch(Some(callsite::Switches {
         spans: options.spans,
         metrics: options.metrics,
@@ -284,6 +280,7 @@ impl Handle {
             let mut current = current();
             if current.as_ref().is_some_and(|running| Arc::ptr_eq(&running.0, &self.0)) {
                 callsite::switch(None);
+                otel::switch(false);
                 *current = None;
             }
         }

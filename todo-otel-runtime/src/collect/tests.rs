@@ -5,6 +5,7 @@
 mod calls;
 mod decisions;
 mod futures;
+mod interop;
 mod threads;
 
 use std::{
@@ -52,6 +53,10 @@ pub(super) fn traces(sampler: SamplerConfig) -> TracesConfig {
     }
 }
 
+fn default_sampler() -> SamplerConfig {
+    SamplerConfig::ParentBased(Box::new(SamplerConfig::AlwaysOn))
+}
+
 /// A capture of the spans that begin on this thread.
 pub(super) struct Capture {
     tag: u16,
@@ -60,10 +65,11 @@ pub(super) struct Capture {
 }
 
 pub(super) fn capture() -> Capture {
-    static NEXT: AtomicU16 = AtomicU16::new(1);
+    // Far from the tags that captures of the `testing` feature take.
+    static NEXT: AtomicU16 = AtomicU16::new(30_000);
     let settings = SETTINGS.read().unwrap_or_else(PoisonError::into_inner);
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let handle = shared.get_or_insert_with(|| start(Options::new(Role::Cli, traces(SamplerConfig::AlwaysOn)))).clone();
+    let handle = shared.get_or_insert_with(|| start(Options::new(Role::Cli, traces(default_sampler())))).clone();
     let tag = NEXT.fetch_add(1, Ordering::Relaxed);
     begin_capture(tag);
     set_tag(tag);
@@ -98,7 +104,7 @@ pub(super) fn alone(change: impl FnOnce(&mut Options)) -> Alone {
         shared.shutdown(soon());
     }
     let exported = Kept::default();
-    let mut options = Options::new(Role::Cli, traces(SamplerConfig::AlwaysOn));
+    let mut options = Options::new(Role::Cli, traces(default_sampler()));
     options.exporters.push(super::Exporter::direct(exported.clone()));
     change(&mut options);
     Alone { handle: start(options), exported, _settings: settings }

@@ -9,6 +9,7 @@ use opentelemetry::{
 use std::sync::LazyLock;
 
 use super::{Baggage, RemoteContext, settings, w3c};
+use crate::record::otel::innermost;
 
 static FIELDS: LazyLock<[String; 3]> = LazyLock::new(|| ["traceparent", "tracestate", "baggage"].map(str::to_owned));
 
@@ -18,10 +19,8 @@ pub(super) struct Propagator;
 impl TextMapPropagator for Propagator {
     fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
         let settings = settings();
-        let given = context.span().span_context().clone();
         let current = RemoteContext::current();
-        let span = if given.is_valid() { Some(given) } else { current.as_ref().map(|c| c.span_context().clone()) };
-        if let Some(span) = span.filter(|_| settings.trace_context) {
+        if let Some(span) = innermost(context).filter(|_| settings.trace_context) {
             if let Some(header) = w3c::traceparent(&span) {
                 injector.set("traceparent", header);
             }

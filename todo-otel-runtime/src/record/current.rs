@@ -18,11 +18,11 @@ use super::{
 use crate::collect::lane::{self, Note};
 
 /// Runs `f` with the state that is current on this thread.
-fn with_current<R>(f: impl FnOnce(&SpanState) -> R) -> Option<R> {
+pub(crate) fn with_current<R>(f: impl FnOnce(&SpanState) -> R) -> Option<R> {
     let state = local::with(|local| local.current.get());
     // SAFETY: the thread-local points to a state whose call is running on this thread, or to nothing; `f` runs inside of
     // that call.
-    unsafe { state.as_ref() }.map(f)
+    unsafe { state.as_ref() }.filter(|state| state.is_running()).map(f)
 }
 
 /// Ids of a span, as text and as numbers.

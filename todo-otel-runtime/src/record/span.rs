@@ -63,9 +63,10 @@ pub struct SpanState {
     extra: Cell<*const Extra>,
 }
 
-// SAFETY: the cells are only touched by the thread that runs the call: by `&mut` access to the future, or through the
-// thread-local, which points here only while that very thread is inside of the call. `extra` is a count of an `Arc` of a
-// type that is `Send` and `Sync`. Nothing else is behind a shared reference.
+// SAFETY: the cells are only written by the thread that runs the call: by `&mut` access to the future, or through the
+// thread-local, which points here only while that very thread is inside of the call. A state that `tracing_layer` shares
+// between threads is written before it is shared and again when its last owner closes it; in between it is only read.
+// `extra` is a count of an `Arc` of a type that is `Send` and `Sync`.
 unsafe impl Sync for SpanState {}
 // SAFETY: as above; a future moves between polls, when no thread-local points to it.
 unsafe impl Send for SpanState {}
@@ -119,6 +120,12 @@ impl SpanState {
     #[inline(always)]
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.flags.get() & flag != 0
+    }
+
+    /// False for a span of `tracing` that ended while a call below it was running.
+    #[inline(always)]
+    pub(crate) fn is_running(&self) -> bool {
+        self.has(STARTED)
     }
 
     #[inline(always)]
@@ -176,10 +183,12 @@ impl SpanState {
             if bits & callsite::SPAN != 0 {
                 // SAFETY: the thread-local points to a state whose call is running on this thread, or to nothing.
                 match unsafe { previous.as_ref() } {
-                    Some(parent) if bits & callsite::SPECIAL == 0 && !root::foreign_spans_alive() => {
+                    Some(parent)
+                        if bits & callsite::SPECIAL == 0 && parent.is_running() && !root::foreign_spans_alive() =>
+                    {
                         flags = self.begin_child(local, parent);
                     }
-                    parent => flags = root::begin(self, local, site, parent, None),
+                    parent => flags = root::begin(self, local, site, parent.filter(|p| p.is_running()), None),
                 }
             }
             (self.begun(local, site, bits, flags), previous)
@@ -216,7 +225,7 @@ impl SpanState {
         local::with(|local| {
             let previous = local.current.get();
             // SAFETY: as in `begin`.
-            let current = unsafe { previous.as_ref() };
+            let current = unsafe { previous.as_ref() }.filter(|state| state.is_running());
             let flags = if bits & callsite::SPAN != 0 { root::begin(self, local, site, current, start) } else { 0 };
             (self.begun(local, site, bits, flags), previous)
         })
