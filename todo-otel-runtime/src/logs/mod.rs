@@ -88,7 +88,11 @@ pub(crate) fn install(config: &Config, resource: &Resource, exporter: Option<Exp
     let pipeline =
         Arc::new(Pipeline::new(&PipelineSetup::of(config), resource, exporter.map(|e| e.0), Box::new(to_stderr)));
     slot::set(pipeline.clone());
-    let _ = tracing_subscriber::registry().with(tracing_layer()).with(forward::Alone).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(crate::record::tracing_layer::span_layer())
+        .with(tracing_layer())
+        .with(forward::Alone)
+        .try_init();
     let interval = match config.role {
         Role::Cli => Duration::ZERO,
         Role::Service => config.logs.schedule_delay.max(Duration::from_millis(10)),
@@ -101,7 +105,11 @@ pub(crate) fn install(config: &Config, resource: &Resource, exporter: Option<Exp
 pub(crate) fn serve_captures(first: bool) {
     static INSTALL: std::sync::Once = std::sync::Once::new();
     INSTALL.call_once(|| {
-        let _ = tracing_subscriber::registry().with(tracing_layer()).with(forward::Alone).try_init();
+        let _ = tracing_subscriber::registry()
+            .with(crate::record::tracing_layer::span_layer())
+            .with(tracing_layer())
+            .with(forward::Alone)
+            .try_init();
     });
     if first {
         tracing_core::callsite::rebuild_interest_cache();

@@ -14,10 +14,12 @@ use tracing_core::{
     callsite::Identifier,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
+    subscriber::Interest,
 };
 use tracing_subscriber::{
     Layer,
-    layer::Context,
+    filter::LevelFilter,
+    layer::{Context, Filter},
     registry::{LookupSpan, SpanRef},
 };
 
@@ -33,7 +35,30 @@ use crate::collect::lane::{self, Note};
 
 /// The layer; `init` puts it into the subscriber it installs. For a subscriber of your own, add it yourself.
 pub fn span_layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> + Send + Sync {
-    SpanLayer
+    SpanLayer.with_filter(Spans)
+}
+
+/// Spans at INFO and above; a disabled level stays as cheap as without the layer.
+struct Spans;
+
+impl Spans {
+    fn wants(metadata: &Metadata<'_>) -> bool {
+        metadata.is_span() && *metadata.level() <= Level::INFO
+    }
+}
+
+impl<S> Filter<S> for Spans {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        Self::wants(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if Self::wants(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
+    }
 }
 
 struct SpanLayer;
@@ -125,11 +150,7 @@ fn state_of<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Option<Arc<SpanStat
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let metadata = attributes.metadata();
-        if *metadata.level() > Level::INFO {
-            return;
-        }
-        let site = site_of(metadata);
+        let site = site_of(attributes.metadata());
         let bits = site.bits();
         if !Callsite::is_on(bits) {
             return;

@@ -33,6 +33,7 @@ pub(crate) fn set(on: bool) {
 }
 
 fn record(info: &PanicHookInfo<'_>) {
+    crate::record::failure::note_panic(info);
     let payload = info.payload();
     let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
