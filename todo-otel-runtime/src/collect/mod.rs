@@ -64,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) logs: bool,
     /// Masks secrets in what leaves.
     pub(crate) redactor: Redactor,
+    /// Write a line whenever a span opens or closes.
+    pub(crate) span_lines: bool,
     /// Said to each exporter.
     pub(crate) resource: Option<Resource>,
     /// Run on the collector's thread; role `Service` only.
@@ -83,6 +85,7 @@ impl Options {
             metrics: true,
             logs: true,
             redactor: Redactor::default(),
+            span_lines: false,
             resource: None,
             jobs: Vec::new(),
         }
@@ -164,6 +167,7 @@ pub(crate) fn start(options: Options) -> Handle {
         spans: options.spans,
         metrics: options.metrics,
         logs: options.logs,
+        span_lines: options.span_lines,
         sites: traces.sites,
     }));
     handle

@@ -1,11 +1,16 @@
 //! Which span a record belongs to: the runtime's own current span, else that of the OpenTelemetry API.
 
+use std::time::SystemTime;
+
 use opentelemetry::{
-    Context, Key, KeyValue, SpanId, TraceFlags, TraceId, Value, baggage::BaggageExt as _, logs::AnyValue,
+    Context, Key, KeyValue, SpanId, TraceFlags, TraceId, Value, baggage::BaggageExt as _, logs::AnyValue, trace::Event,
 };
 
 use super::vocabulary::Words;
-use crate::record::current as recorder;
+use crate::{
+    collect::lane::{self, Note},
+    record::{clock, current as recorder},
+};
 
 /// Ids of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +45,19 @@ pub(crate) fn operation_of(words: &Words) -> Option<&'static str> {
 
 /// Puts an event on the current span, if it records.
 pub(crate) fn add_event(name: &'static str, attributes: &[(Key, AnyValue)]) {
-    let attributes = attributes.iter().map(|(key, value)| KeyValue::new(key.clone(), value_of(value))).collect();
-    recorder::add_event(name, attributes);
+    recorder::add_event(name, pairs(attributes));
+}
+
+/// Puts an event on a span that is about to end, if it is recorded for export.
+pub(crate) fn add_event_to(span: SpanRef, name: &'static str, attributes: &[(Key, AnyValue)]) {
+    if span.flags.is_sampled() {
+        let event = Event::new(name, SystemTime::now(), pairs(attributes), 0);
+        lane::send(u64::from_be_bytes(span.span_id.to_bytes()), Note::Event { ticks: clock::now(), event });
+    }
+}
+
+fn pairs(attributes: &[(Key, AnyValue)]) -> Vec<KeyValue> {
+    attributes.iter().map(|(key, value)| KeyValue::new(key.clone(), value_of(value))).collect()
 }
 
 /// The baggage that log records carry: what may cross processes, and nothing else.

@@ -75,6 +75,7 @@ impl<S: Subscriber> Layer<S> for Correlate {
             export: !is_refused(metadata.target())
                 && pipeline.export.as_ref().is_some_and(|export| wants(&export.gate.filter)),
             console: pipeline.console.as_ref().is_some_and(|console| wants(&console.gate.filter)),
+            span: pipeline.goes_on_spans(metadata.name()),
         };
         pipeline.submit(wanted, || record_of(event, &pipeline.limits));
     }
@@ -97,6 +98,9 @@ impl<S: Subscriber> Filter<S> for Pass {
         if metadata.is_event() && is_self_log(metadata.target()) {
             return super::selflog::wants(&pipeline, metadata.level());
         }
+        if metadata.is_event() && pipeline.goes_on_spans(metadata.name()) {
+            return true;
+        }
         Self::filters(&pipeline).any(|(filter, sees_spans, exports)| {
             (metadata.is_event() || sees_spans)
                 && !(exports && is_refused(metadata.target()))
@@ -113,6 +117,9 @@ impl<S: Subscriber> Filter<S> for Pass {
         if metadata.is_event() && is_self_log(metadata.target()) {
             let wants = super::selflog::wants(&pipeline, metadata.level());
             return if wants { Interest::always() } else { Interest::never() };
+        }
+        if metadata.is_event() && pipeline.goes_on_spans(metadata.name()) {
+            return Interest::always();
         }
         let mut answers = Self::filters(&pipeline)
             .filter(|(_, sees_spans, exports)| {
@@ -134,7 +141,7 @@ impl<S: Subscriber> Filter<S> for Pass {
             return None;
         }
         let Some(pipeline) = self.0.current() else { return Some(LevelFilter::OFF) };
-        let mut most = super::selflog::level(pipeline.self_log_level);
+        let mut most = super::selflog::level(pipeline.self_log_level).max(pipeline.milestones_level());
         for (filter, _, _) in Self::filters(&pipeline) {
             most = most.max(filter.max_level_hint()?);
         }

@@ -31,7 +31,10 @@ mod tests;
 
 use std::{
     io::Write as _,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -62,6 +65,13 @@ use self::{
 };
 use crate::{Config, config::Role};
 
+static SPAN_LINES: AtomicBool = AtomicBool::new(false);
+
+/// Does standard error get a line whenever a span opens or closes?
+pub(crate) fn writes_span_lines() -> bool {
+    SPAN_LINES.load(Ordering::Relaxed)
+}
+
 /// A log exporter of any kind, ready for [`install`].
 #[derive(Debug)]
 pub(crate) struct Exporter(Box<dyn Export>);
@@ -87,6 +97,7 @@ pub(crate) fn install(config: &Config, resource: &Resource, exporter: Option<Exp
     };
     let pipeline =
         Arc::new(Pipeline::new(&PipelineSetup::of(config), resource, exporter.map(|e| e.0), Box::new(to_stderr)));
+    SPAN_LINES.store(config.logs.console.is_some() && config.logs.span_events, Ordering::Relaxed);
     slot::set(pipeline.clone());
     let _ = tracing_subscriber::registry()
         .with(crate::record::tracing_layer::span_layer())
@@ -136,6 +147,11 @@ impl Handle {
     pub fn shutdown(&self, deadline: Instant) -> Counts {
         self.pipeline.shutdown(Some(deadline));
         self.counts()
+    }
+
+    /// Does any record go anywhere?
+    pub fn is_on(&self) -> bool {
+        self.pipeline.export.is_some() || self.pipeline.console.is_some()
     }
 
     /// What became of the records so far.

@@ -87,6 +87,8 @@ pub(crate) struct Console {
 pub(crate) struct Wanted {
     pub export: bool,
     pub console: bool,
+    /// The current span, for milestones.
+    pub span: bool,
 }
 
 /// A record ready to be written as a line.
@@ -235,7 +237,8 @@ impl Pipeline {
             suppressed: AtomicU64::new(0),
             sampled: AtomicU64::new(0),
             events_on_spans: logs.events_to_span_events,
-            exceptions_on_spans: logs.exceptions_as_span_events,
+            // Without an exporter for logs the span is the only place that keeps them.
+            exceptions_on_spans: logs.exceptions_as_span_events || export.is_none(),
             export,
             console,
             self_log_level: setup.self_log_level,
@@ -251,6 +254,24 @@ impl Pipeline {
         Wanted {
             export: !record.local && self.export.as_ref().is_some_and(|export| export.gate.admits(record)),
             console: self.console.as_ref().is_some_and(|console| console.gate.admits(record)),
+            span: match record.event_name {
+                Some(_) if record.is_failure() => self.exceptions_on_spans,
+                Some(name) => self.goes_on_spans(name),
+                None => false,
+            },
+        }
+    }
+
+    /// Is an event of this name put on the span it happened in, whatever filters say?
+    pub fn goes_on_spans(&self, event: &str) -> bool {
+        self.events_on_spans && self.words.is_milestone(event)
+    }
+
+    /// Lowest level of milestones.
+    pub fn milestones_level(&self) -> tracing_core::LevelFilter {
+        match self.events_on_spans && self.words.has_milestones() {
+            true => tracing_core::LevelFilter::INFO,
+            false => tracing_core::LevelFilter::OFF,
         }
     }
 
@@ -260,7 +281,7 @@ impl Pipeline {
             return;
         }
         let wanted = Wanted { export: wanted.export && !Context::is_current_telemetry_suppressed(), ..wanted };
-        if !wanted.export && !wanted.console {
+        if !wanted.export && !wanted.console && !wanted.span {
             return;
         }
         let Some(_busy) = Busy::enter() else { return };
@@ -298,7 +319,9 @@ impl Pipeline {
     /// Past all decisions.
     fn write(&self, mut record: Record, correlation: Correlation, wanted: Wanted) {
         self.limits.apply(&mut record, &self.redactor, OWN_ATTRIBUTES);
-        self.put_on_span(&record);
+        if wanted.span {
+            self.put_on_span(&record);
+        }
         if wanted.console
             && let Some(console) = &self.console
         {
@@ -364,10 +387,11 @@ impl Pipeline {
     /// Milestones, and exceptions if asked for, are events of the current span too.
     fn put_on_span(&self, record: &Record) {
         let Some(name) = record.event_name else { return };
-        let exception = self.exceptions_on_spans && record.is_failure();
-        let milestone = self.events_on_spans && self.words.is_milestone(name);
-        if record.span == Span::Current && (exception || milestone) {
-            correlate::add_event(if exception { "exception" } else { name }, &record.attributes);
+        let name = if record.is_failure() { "exception" } else { name };
+        match record.span {
+            Span::Current => correlate::add_event(name, &record.attributes),
+            Span::Of(span) => correlate::add_event_to(span, name, &record.attributes),
+            Span::None => {}
         }
     }
 
@@ -390,7 +414,7 @@ impl Pipeline {
             (Key::from_static_str(self.keys.suppressed_sampled), AnyValue::Int(report.sampled as i64)),
         ];
         let wanted = self.wanted(&record);
-        let wanted = Wanted { export: wanted.export && !is_refused(&record.target), ..wanted };
+        let wanted = Wanted { export: wanted.export && !is_refused(&record.target), span: false, ..wanted };
         self.write(record, Correlation::default(), wanted);
     }
 

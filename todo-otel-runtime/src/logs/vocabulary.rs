@@ -97,6 +97,10 @@ impl Words {
         self.aliases.iter().find(|alias| alias.key == key)
     }
 
+    pub fn has_milestones(&self) -> bool {
+        !self.milestones.is_empty()
+    }
+
     pub fn is_milestone(&self, event: &str) -> bool {
         self.milestones.iter().any(|name| name == event)
     }

@@ -117,6 +117,8 @@ pub(crate) struct Switches {
     pub metrics: bool,
     /// Log events are written.
     pub logs: bool,
+    /// A line on standard error whenever a span opens or closes.
+    pub span_lines: bool,
     /// Pattern over the function's path, and what it does; first match wins.
     pub sites: Vec<(String, SiteMode)>,
 }
@@ -149,7 +151,7 @@ impl Registry {
                 bits |= SPECIAL;
             }
         }
-        if on.logs && meta.log.is_some() {
+        if on.logs && (meta.log.is_some() || (on.span_lines && meta.span)) {
             bits |= LOG;
         }
         bits

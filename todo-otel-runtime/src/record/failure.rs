@@ -13,6 +13,7 @@ use std::{
 use opentelemetry::logs::Severity;
 
 use super::{
+    clock,
     id::mix,
     meta::{Kind, Level, Meta},
     outcome::{Fault, Outcome},
@@ -51,7 +52,7 @@ fn is_repeated(trace: u128, fault: &Fault) -> bool {
 }
 
 /// Says what a call that did not simply succeed has to say.
-pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>, _end: u64) {
+pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>, end: u64) {
     let panic = if outcome == Outcome::Panic { last_panic() } else { None };
     if state.is_recorded() {
         let message = match outcome {
@@ -65,6 +66,7 @@ pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>,
     }
     if let Some(fault) = fault
         && matches!(outcome, Outcome::Error | Outcome::Expected)
+        && is_told_here(state, outcome)
         && !is_repeated(state.trace(), fault)
     {
         logs::emit(failed(state, outcome, fault));
@@ -78,6 +80,27 @@ pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>,
     {
         logs::emit(about(state, severity(log.level), "end").attribute("outcome", outcome.as_str()));
     }
+    if state.has(LOGGED) && logs::writes_span_lines() {
+        let ms = end.saturating_sub(state.start.get()) as f64 / clock::ticks_per_ns() / 1e6;
+        let mut line = line(state, "closed").attribute("duration_ms", (ms * 1e3).round() / 1e3);
+        if outcome != Outcome::Ok {
+            line = line.attribute("outcome", outcome.as_str());
+        }
+        if let Some(fault) = fault {
+            line = line.attribute("error.type", fault.class);
+        }
+        logs::emit(line);
+    }
+}
+
+/// Failures of functions inside of the program are told by the client call that they come from, or else by the root.
+fn is_told_here(state: &SpanState, outcome: Outcome) -> bool {
+    outcome == Outcome::Expected || state.meta().kind != Kind::Internal || state.id() == 0 || state.has(LOCAL_ROOT)
+}
+
+/// For people who watch spans open and close; never exported.
+fn line(state: &SpanState, what: &str) -> Record {
+    about(state, Severity::Debug, what).local().always()
 }
 
 /// The event of the entry.
@@ -88,6 +111,9 @@ pub(crate) fn entered(state: &SpanState) {
         && log.enter
     {
         logs::emit(about(state, severity(log.level), "begin"));
+    }
+    if logs::writes_span_lines() {
+        logs::emit(line(state, "opened"));
     }
 }
 

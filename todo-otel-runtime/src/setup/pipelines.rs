@@ -103,8 +103,9 @@ impl Pipelines {
         let somebody_looks = !options.exporters.is_empty() || !options.processors.is_empty();
         options.spans = config.traces.enabled && (somebody_looks || exports_logs || config.logs.span_events);
         options.metrics = meters.is_some();
-        options.logs = exports_logs || config.logs.console.is_some();
         options.redactor = config.redactor();
+        options.logs = logs.is_on();
+        options.span_lines = logs::writes_span_lines();
         options.resource = Some(resource);
         if config.role == Role::Service {
             options.jobs.extend(logs.job());
