@@ -173,3 +173,19 @@ fn a_receiver_that_never_answers_delays_no_exit_past_the_budget() {
         assert!(started.elapsed() < Duration::from_secs(4), "{case} {:?}", started.elapsed());
     }
 }
+
+#[test]
+fn otlp_on_standard_output_is_one_json_object_per_line() {
+    if let Ok(case) = std::env::var(CASE) {
+        play(&case);
+    }
+    let name = "otlp_on_standard_output_is_one_json_object_per_line";
+    let output = child(name, "cli-shutdown", &[("OTEL_LOGS_EXPORTER", "otlp/stdout")]);
+    assert_code(&output, "stdout");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    // The harness has begun the line already.
+    let line = stdout.lines().find_map(|line| line.find('{').map(|at| &line[at..]));
+    let value: serde_json::Value = serde_json::from_str(line.unwrap_or_else(|| panic!("{stdout}"))).expect("JSON");
+    let record = &value["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    assert_eq!(record["body"]["stringValue"], "a record");
+}

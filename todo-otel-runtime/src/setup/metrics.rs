@@ -5,13 +5,17 @@ use opentelemetry_sdk::Resource;
 use super::send::Sender;
 use crate::{
     Config, InitError,
-    config::{CliMetrics, Role},
-    metrics::{pipeline, state},
+    config::{CliMetrics, ExporterKind, Role},
+    metrics::{ResourceAttributes, pipeline, state},
 };
 
 /// Metrics that are recorded and leave.
 #[derive(Debug)]
-pub(super) struct Meters(pipeline::Handle);
+pub(super) struct Meters {
+    handle: pipeline::Handle,
+    /// What goes to standard output as OTLP.
+    stdout: Option<ResourceAttributes>,
+}
 
 impl Meters {
     /// Switches metrics on when somebody wants them.
@@ -23,23 +27,33 @@ impl Meters {
         if !settings.enabled || !handed_over || !wanted {
             return Ok(None);
         }
-        pipeline::start(config, resource, sender.metrics_output()).map(|handle| Some(Self(handle)))
+        let handle = pipeline::start(config, resource, sender.metrics_output())?;
+        let stdout = settings.exporters.contains(&ExporterKind::OtlpStdout);
+        Ok(Some(Self { handle, stdout: stdout.then(|| ResourceAttributes::reduced(resource)) }))
     }
 
     /// The export of a service; what a command counted waits for its end.
     pub fn export(&self) {
-        self.0.flush();
+        self.handle.flush();
+        self.print();
     }
 
     /// The last export; nothing is recorded afterwards.
     pub fn finish(&self) {
-        self.0.shutdown();
+        self.handle.shutdown();
+        self.print();
         state::set_enabled(false);
+    }
+
+    fn print(&self) {
+        if let Some(resource) = &self.stdout {
+            Sender::print_metrics(resource);
+        }
     }
 
     /// The running metrics, for the scrape endpoint.
     #[cfg(feature = "prometheus")]
     pub fn handle(&self) -> pipeline::Handle {
-        self.0.clone()
+        self.handle.clone()
     }
 }

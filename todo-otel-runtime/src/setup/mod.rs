@@ -11,5 +11,7 @@ mod send;
 #[cfg(not(feature = "otlp"))]
 #[path = "send_off.rs"]
 mod send;
+#[cfg(feature = "otlp")]
+mod stdout;
 
 pub(crate) use self::pipelines::{Custom, Pipelines};

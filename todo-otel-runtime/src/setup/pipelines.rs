@@ -82,7 +82,7 @@ impl Pipelines {
         let foreign_logs = custom.log_exporter.is_some();
         let log_exporter = match custom.log_exporter {
             Some(exporter) => Some(exporter),
-            None => sender.log_exporter(config)?.map(logs::Exporter::new),
+            None => sender.log_exporter(config)?,
         };
         let exports_logs = log_exporter.is_some();
         let logs = logs::install(config, &resource, log_exporter);
@@ -90,7 +90,7 @@ impl Pipelines {
 
         let mut options = collect::Options::new(config.role, config.traces.clone());
         // The one that delivery counts for comes first: losses before it are told to delivery.
-        options.exporters.extend(sender.span_exporter(config)?.map(collect::Exporter::direct));
+        options.exporters.extend(sender.span_exporters(config)?);
         if config.traces.exporters.contains(&ExporterKind::Console) {
             options.exporters.push(collect::Exporter::direct(ConsoleExporter::new(config)));
         }

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use opentelemetry_sdk::{logs::LogExporter, trace::SpanExporter};
-
+use super::stdout;
 use crate::{
-    Config, InitError, ShutdownReport,
+    Config, InitError, ShutdownReport, collect,
     config::{ExporterKind, Signal},
     deliver::{Delivery, Reason},
     logs,
+    metrics::{self, ResourceAttributes},
 };
 
 /// Delivery, if any signal is exported over OTLP.
@@ -24,14 +24,20 @@ impl Sender {
         Ok(Self { delivery: if wanted { Some(Delivery::new(config)?) } else { None } })
     }
 
-    /// The exporter of spans, if they go over OTLP.
-    pub fn span_exporter(&self, config: &Config) -> Result<Option<impl SpanExporter + use<>>, InitError> {
-        match &self.delivery {
-            Some(delivery) if config.traces.exporters.contains(&ExporterKind::Otlp) => {
-                delivery.span_exporter().map(Some)
-            }
-            _ => Ok(None),
+    /// The exporters of spans as OTLP; the one that delivery counts for comes first.
+    pub fn span_exporters(&self, config: &Config) -> Result<Vec<collect::Exporter>, InitError> {
+        let mut exporters = Vec::new();
+        if let Some(delivery) = self.delivery_for(&config.traces.exporters) {
+            exporters.push(collect::Exporter::direct(delivery.span_exporter()?));
         }
+        if config.traces.exporters.contains(&ExporterKind::OtlpStdout) {
+            exporters.push(collect::Exporter::direct(stdout::span_exporter()?));
+        }
+        Ok(exporters)
+    }
+
+    fn delivery_for(&self, exporters: &[ExporterKind]) -> Option<&Delivery> {
+        self.delivery.as_ref().filter(|_| exporters.contains(&ExporterKind::Otlp))
     }
 
     /// Where the bodies of metrics go.
@@ -49,11 +55,24 @@ impl Sender {
         }
     }
 
-    /// The exporter of log records, if they go over OTLP.
-    pub fn log_exporter(&self, config: &Config) -> Result<Option<impl LogExporter + use<>>, InitError> {
-        match &self.delivery {
-            Some(delivery) if config.logs.exporters.contains(&ExporterKind::Otlp) => delivery.log_exporter().map(Some),
-            _ => Ok(None),
+    /// The exporter of log records as OTLP.
+    pub fn log_exporter(&self, config: &Config) -> Result<Option<logs::Exporter>, InitError> {
+        let printed = config.logs.exporters.contains(&ExporterKind::OtlpStdout);
+        Ok(match (self.delivery_for(&config.logs.exporters), printed) {
+            (Some(delivery), true) => {
+                Some(logs::Exporter::new(stdout::Both(delivery.log_exporter()?, stdout::log_exporter()?)))
+            }
+            (Some(delivery), false) => Some(logs::Exporter::new(delivery.log_exporter()?)),
+            (None, true) => Some(logs::Exporter::new(stdout::log_exporter()?)),
+            (None, false) => None,
+        })
+    }
+
+    /// Everything measured so far, on standard output.
+    pub fn print_metrics(resource: &ResourceAttributes) {
+        let snapshot = metrics::snapshot();
+        if !snapshot.is_empty() {
+            stdout::print_metrics(&metrics::otlp::request(&snapshot, resource));
         }
     }
 

@@ -2,13 +2,7 @@
 
 use std::time::Instant;
 
-use opentelemetry_sdk::{
-    error::OTelSdkResult,
-    logs::{LogBatch, LogExporter},
-    trace::{SpanData, SpanExporter},
-};
-
-use crate::{Config, InitError, ShutdownReport, logs};
+use crate::{Config, InitError, ShutdownReport, collect, logs, metrics::ResourceAttributes};
 
 #[derive(Debug)]
 pub(super) struct Sender;
@@ -18,8 +12,8 @@ impl Sender {
         Ok(Self)
     }
 
-    pub fn span_exporter(&self, _: &Config) -> Result<Option<impl SpanExporter + use<>>, InitError> {
-        Ok(None::<Never>)
+    pub fn span_exporters(&self, _: &Config) -> Result<Vec<collect::Exporter>, InitError> {
+        Ok(Vec::new())
     }
 
     pub fn metrics_output(&self) -> Option<crate::metrics::pipeline::Output> {
@@ -28,28 +22,15 @@ impl Sender {
 
     pub fn count_spans(&self, _: u64, _: u64) {}
 
-    pub fn log_exporter(&self, _: &Config) -> Result<Option<impl LogExporter + use<>>, InitError> {
-        Ok(None::<Never>)
+    pub fn log_exporter(&self, _: &Config) -> Result<Option<logs::Exporter>, InitError> {
+        Ok(None)
     }
+
+    pub fn print_metrics(_: &ResourceAttributes) {}
 
     pub fn count_logs(&self, _: &logs::Counts) {}
 
     pub fn flush(&self, _: Instant, _: &mut ShutdownReport) {}
 
     pub fn finish(&self, _: Instant, _: &mut ShutdownReport) {}
-}
-
-#[derive(Debug)]
-enum Never {}
-
-impl LogExporter for Never {
-    async fn export(&self, _: LogBatch<'_>) -> OTelSdkResult {
-        match *self {}
-    }
-}
-
-impl SpanExporter for Never {
-    async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
-        match *self {}
-    }
 }
