@@ -1,6 +1,6 @@
 //! `#[db_span]`: its arguments, their checks, and what they add to the plan: the stable database conventions.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::format_ident;
 use syn::{Expr, LitStr, parse::ParseStream};
 
@@ -53,6 +53,7 @@ const GRAMMAR: Grammar = Grammar {
 const DURATION: &str = "db.client.operation.duration";
 const BOUNDS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 const LONGEST_SUMMARY: usize = 255;
+const QUERY_TEXT: &str = "db.query.text";
 
 /// What one `#[db_span(…)]` says.
 #[derive(Clone, Default)]
@@ -119,19 +120,28 @@ impl DbSpan {
             ("db.collection.name", collection.as_deref().map(plan::text), true),
             ("db.namespace", self.namespace.get().cloned(), namespace_is_fixed),
             ("db.query.summary", summary.as_deref().map(plan::text), true),
-            ("db.query.text", self.query.get().map(|text| plan::text(&text.value())), false),
+            (QUERY_TEXT, self.query.get().map(|text| plan::text(&text.value())), false),
         ];
-        for (key, value, is_label) in facts {
-            let Some(value) = value else { continue };
-            let entry = Entry { key: LitStr::new(key, args::here()), value };
-            if is_label && let Ok(bit) = plan.label(&entry) {
+        for (key, value, bounded) in facts {
+            let entry = |value| Entry { key: LitStr::new(key, args::here()), value };
+            // Every call site declares the same keys, or the one metric would be declared in several ways: what is not
+            // said, or is not of bounded variety, is an absent label.
+            let label = if bounded { value.clone() } else { None };
+            if key != QUERY_TEXT && let Ok(bit) = plan.label(&entry(label.unwrap_or_else(absent))) {
                 instrument.labels |= bit;
             }
-            value::push(&mut plan.attributes, entry, errors);
+            if let Some(value) = value {
+                value::push(&mut plan.attributes, entry(value), errors);
+            }
         }
         plan.instruments.push(instrument);
         self.common.lower(plan, errors);
     }
+}
+
+/// A label without a value.
+fn absent() -> Expr {
+    syn::parse_quote_spanned!(Span::mixed_site()=> ::core::option::Option::None::<&'static str>)
 }
 
 /// `sqlite`, `postgresql`, a literal, or an expression that says it.
