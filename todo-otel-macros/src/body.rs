@@ -62,6 +62,33 @@ pub fn may_leave(body: TokenStream) -> bool {
         })
 }
 
+/// Does the body begin with an item, a `use` or an `fn` for example? Statements of ours in front of it would be "items after
+/// statements".
+pub fn begins_with_item(body: TokenStream) -> bool {
+    const ITEMS: [&str; 13] = [
+        "use",
+        "fn",
+        "const",
+        "static",
+        "struct",
+        "enum",
+        "impl",
+        "mod",
+        "type",
+        "trait",
+        "extern",
+        "pub",
+        "macro_rules",
+    ];
+    let mut tokens = body.into_iter().peekable();
+    while matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == '#') {
+        tokens.nth(1);
+    }
+    let Some(TokenTree::Ident(word)) = tokens.next() else { return false };
+    let is_block = matches!(tokens.peek(), Some(TokenTree::Group(_)));
+    !is_block && ITEMS.iter().any(|item| word == item)
+}
+
 /// Finds the boxed async block at the end of a body.
 pub fn in_place(body: &TokenStream) -> Option<InPlace> {
     let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
@@ -123,6 +150,16 @@ mod tests {
         leaves("if x { return 1; } 2", true);
         leaves("f(g()?)", true);
         leaves("bail!(\"no\")", true);
+    }
+
+    #[test]
+    fn items_in_front_are_seen() {
+        let item = |body: &str| begins_with_item(body.parse().unwrap());
+        assert!(item("use std::cmp::max; max(1, 2)"));
+        assert!(item("#[allow(dead_code)] const N: u32 = 1; N"));
+        assert!(!item("const { 1 }"));
+        assert!(!item("unsafe { f() }"));
+        assert!(!item("n + 1"));
     }
 
     #[test]

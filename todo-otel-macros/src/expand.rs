@@ -162,7 +162,7 @@ fn awaited(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
     let Parts { rt, pin, arguments, values, exit, .. } = parts;
     let span = Span::mixed_site();
     let inside = inside(parts);
-    let block = braced(quote_spanned!(span=> #arguments #pin #values #inside), span);
+    let block = braced(quote_spanned!(span=> #arguments #pin #values #inside), parts.body_span);
     let (run, site) = with(start, "run");
     quote_spanned!(span=> let __returns = #rt::returns(); #pin #rt::#run(#site, __returns, async move #block, #exit).await)
 }
@@ -200,7 +200,11 @@ fn boxed_in_place(parts: &Parts, start: Option<TokenStream>, found: &body::InPla
 /// The body stays where it was behind a guard: nothing looks at the value.
 fn guarded(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
     let Parts { rt, values, .. } = parts;
-    let body = braced(parts.body.clone(), parts.body_span);
+    let body = if body::begins_with_item(parts.body.clone()) {
+        braced(parts.body.clone(), parts.body_span)
+    } else {
+        parts.body.clone()
+    };
     let (enter, site) = with(start, "enter");
     quote_spanned!(Span::mixed_site()=> let __guard = #rt::#enter(#site); #values #body)
 }
@@ -217,24 +221,21 @@ fn left(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
 fn closure(parts: &Parts) -> TokenStream {
     let Parts { arguments, values, arrow, .. } = parts;
     let span = Span::mixed_site();
-    if arguments.is_empty() && values.is_empty() {
-        let block = braced(parts.body.clone(), parts.body_span);
-        return quote_spanned!(span=> move || #arrow #block);
-    }
-    let inside = inside(parts);
-    quote_spanned!(span=> move || #arrow { #arguments #values #inside })
+    let inside = if arguments.is_empty() && values.is_empty() { parts.body.clone() } else { inside(parts) };
+    let block = braced(quote_spanned!(span=> #arguments #values #inside), parts.body_span);
+    quote_spanned!(span=> move || #arrow #block)
 }
 
-/// The body in a block of its own, so that items at its start are not behind statements. Behind rebound arguments it is
-/// also a statement of its own, so that its temporaries go before they do.
+/// The body behind our statements. One that begins with items gets a block of its own, because items behind statements are
+/// a lint. Behind rebound arguments it is a statement of its own, so that its temporaries go before they do.
 fn inside(parts: &Parts) -> TokenStream {
     let span = Span::mixed_site();
     let body = &parts.body;
-    if !parts.rebound || parts.never {
-        return braced(body.clone(), parts.body_span);
+    if parts.rebound && !parts.never {
+        let block = braced(quote_spanned!(span=> let () = (); #body), parts.body_span);
+        return quote_spanned!(span=> let __ret = __returns.is(#block); __ret);
     }
-    let block = braced(quote_spanned!(span=> let () = (); #body), parts.body_span);
-    quote_spanned!(span=> let __ret = __returns.is(#block); __ret)
+    if body::begins_with_item(body.clone()) { braced(body.clone(), parts.body_span) } else { body.clone() }
 }
 
 /// With the user's own brace a body keeps the rules of the user's edition for its temporaries.

@@ -5,7 +5,6 @@
 
 use std::{
     future::Future,
-    mem::ManuallyDrop,
     pin::Pin,
     ptr,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -32,14 +31,22 @@ pub(crate) fn measure_busy(on: bool) {
 }
 
 /// A measured future or stream.
+///
+/// No wrapper around `inner`: each one costs a level of the compiler's recursion limit for every measured future in a chain.
 pub struct Run<F, C> {
+    // Before `call`, so that what it cancels ends before the end of this call is recorded.
+    inner: F,
+    call: Call,
+    exit: Option<C>,
+}
+
+/// How far a measured future got.
+struct Call {
     state: SpanState,
     /// Ticks inside of `poll`.
     busy: u64,
     polls: u32,
     phase: Phase,
-    exit: Option<C>,
-    inner: ManuallyDrop<F>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +66,7 @@ impl<F: Unpin, C> Unpin for Run<F, C> {}
 impl<F, C> Run<F, C> {
     #[inline(always)]
     fn new(state: SpanState, phase: Phase, exit: Option<C>, inner: F) -> Self {
-        Run { state, busy: 0, polls: 0, phase, exit, inner: ManuallyDrop::new(inner) }
-    }
-
-    fn polled(&self) -> Polled {
-        Polled { polls: self.polls, busy: self.busy }
+        Run { inner, call: Call { state, busy: 0, polls: 0, phase }, exit }
     }
 
     /// One poll of the inner future, with the span being current; `done` says what the result means.
@@ -74,12 +77,11 @@ impl<F, C> Run<F, C> {
         is_end: impl FnOnce(&T) -> bool,
         exit: impl FnOnce(C, &T, &mut Exit<'_>),
     ) -> Poll<T> {
-        // SAFETY: `inner` is pinned whenever `self` is: it is never moved out, `Run` is `Unpin` only when `F` is, and `drop`
-        // drops it in place. The other fields are never pinned.
-        let (this, inner) = unsafe {
-            let this = self.get_unchecked_mut();
-            let inner = Pin::new_unchecked(&mut *ptr::from_mut(&mut *this.inner));
-            (this, inner)
+        // SAFETY: `inner` is pinned whenever `self` is: it is never moved out, `Run` is `Unpin` only when `F` is and has no
+        // `Drop` of its own. The other fields are never pinned.
+        let (this, look, inner) = unsafe {
+            let Run { inner, call, exit } = self.get_unchecked_mut();
+            (call, exit, Pin::new_unchecked(inner))
         };
         if this.phase == Phase::Quiet {
             return poll(inner);
@@ -109,7 +111,7 @@ impl<F, C> Run<F, C> {
             this.busy += end.saturating_sub(since);
         }
         let mut seen = Exit::new(&this.state);
-        if let Some(look) = this.exit.take() {
+        if let Some(look) = look.take() {
             let unwinding = Unwinding { state: &this.state, previous, polls: this.polls, busy: this.busy, since };
             look_at(look, value, &mut seen, exit);
             std::mem::forget(unwinding);
@@ -118,6 +120,12 @@ impl<F, C> Run<F, C> {
         this.state.leave(previous);
         this.state.finish(end, outcome, fault, Some(this.polled()));
         result
+    }
+}
+
+impl Call {
+    fn polled(&self) -> Polled {
+        Polled { polls: self.polls, busy: self.busy }
     }
 
     #[inline(always)]
@@ -211,11 +219,9 @@ impl Drop for Unwinding<'_> {
     }
 }
 
-impl<F, C> Drop for Run<F, C> {
+impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: nothing touches `inner` after this.
-        unsafe { ManuallyDrop::drop(&mut self.inner) };
         match self.phase {
             Phase::Running => self.state.abandon(Outcome::Cancelled, Some(self.polled())),
             Phase::Begun => self.state.forget(),

@@ -1,1 +1,1 @@
-//! Holds `tests/matrix` in edition 2021; nothing of its own.
+//! The matrix of `..` in edition 2021; nothing of its own.

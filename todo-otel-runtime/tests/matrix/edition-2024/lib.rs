@@ -1,0 +1,1 @@
+//! The matrix of `..` in edition 2024, and proofs; nothing else.
