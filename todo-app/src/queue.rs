@@ -21,7 +21,8 @@ use crate::{
         messaging.operation.name = "enqueue",
         messaging.operation.type = "send",
         messaging.system = "todo.job_queue",
-        messaging.destination.name = "enrichment"
+        messaging.destination.name = "enrichment",
+        messaging.message.id = &new.uuid
     )
 )]
 pub fn create(store: &Store, new: &NewTodo, now: Timestamp) -> Result<Todo> {
@@ -45,7 +46,9 @@ pub fn create(store: &Store, new: &NewTodo, now: Timestamp) -> Result<Todo> {
     )
 )]
 pub fn enqueue(store: &Store, todo: &Todo, now: Timestamp) -> Result<bool> {
+    // Asking again within a minute is the same question.
     let key = format!("{}/{}/{}", todo.uuid, todo.version, now.as_millisecond() / 60_000);
+    todo_otel_runtime::set_attribute("messaging.message.id", &key);
     Ok(store.enqueue(todo.id, &NewJob { key, context: context() }, now)?)
 }
 

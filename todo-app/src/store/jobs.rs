@@ -38,6 +38,8 @@ pub struct TraceContext {
 pub struct Job {
     /// Number of the job.
     pub id: i64,
+    /// Key it was enqueued with: `messaging.message.id` on both sides.
+    pub message_id: String,
     /// Which attempt this is, from 1.
     pub attempt: i32,
     /// Who leased it.
@@ -71,6 +73,7 @@ pub enum JobOutcome {
 #[derive(Queryable)]
 struct Leased {
     id: i64,
+    job_key: String,
     todo_id: i64,
     attempt: i32,
     run_at: i64,
@@ -122,6 +125,7 @@ impl Store {
                     ))
                     .returning((
                         jobs::id,
+                        jobs::job_key,
                         jobs::todo_id,
                         jobs::attempt,
                         jobs::run_at,
@@ -267,6 +271,7 @@ fn bury(conn: &mut SqliteConnection, now_ms: i64) -> Result<(), StoreError> {
 fn with_todo(conn: &mut SqliteConnection, row: Leased, owner: &str) -> Result<Job, StoreError> {
     Ok(Job {
         id: row.id,
+        message_id: row.job_key,
         attempt: row.attempt,
         owner: owner.to_owned(),
         run_at: super::timestamp(row.run_at),

@@ -16,7 +16,7 @@ use diesel::{
     sqlite::Sqlite,
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use todo_otel_runtime::db_span;
+use todo_otel_runtime::traced;
 
 use super::{StoreError, connection::APPLICATION_ID};
 
@@ -71,7 +71,7 @@ pub(super) fn back_up(conn: &mut SqliteConnection, database: &Path, version: i64
 }
 
 /// Runs what is missing from `version` on.
-#[db_span(name = "db.migration.run", system = "sqlite", operation = "MIGRATE")]
+#[traced(name = "db.migration.run", kind = client, attributes(db.system.name = "sqlite", db.operation.name = "MIGRATE"))]
 pub(super) fn run(conn: &mut SqliteConnection, version: i64) -> Result<(), StoreError> {
     let mut all = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(failed)?;
     all.sort_unstable_by_key(|migration| migration.name().version().as_owned());

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use todo_otel_runtime::{ErrorClass, traced};
+use todo_otel_runtime::{
+    ErrorClass,
+    propagation::{JobCarrier, RemoteContext},
+    traced,
+};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     task::JoinSet,
@@ -20,7 +24,7 @@ use crate::{
     domain::EnrichmentMode,
     enrich::{self, Enricher},
     error::{Error, Result},
-    store::{Job, JobOutcome, Store, StoreError},
+    store::{Job, JobOutcome, Store, StoreError, TraceContext},
 };
 
 /// How long a worker keeps a job: the whole budget of an enrichment and some time to store it.
@@ -104,12 +108,13 @@ async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: 
     name = "process enrichment",
     kind = consumer,
     root,
+    link = job_context(job),
     attributes(
         messaging.operation.name = "process",
         messaging.operation.type = "process",
         messaging.system = "todo.job_queue",
         messaging.destination.name = "enrichment",
-        messaging.message.id = display(job.id),
+        messaging.message.id = &job.message_id,
         todo.job.attempt = job.attempt,
         todo.id = job.todo.id
     )
@@ -134,6 +139,12 @@ async fn process(store: &Store, enricher: &Enricher, clock: &crate::app::Clock, 
     };
     let failed = JobOutcome::Failed { error: error.to_string(), retry, pause };
     blocking(|| store.finish_job(job, &failed, clock.now())).map(drop)
+}
+
+/// Where the job was enqueued, if what its row says is valid.
+fn job_context(job: &Job) -> Option<RemoteContext> {
+    let TraceContext { traceparent, tracestate, baggage } = job.context.clone();
+    JobCarrier { traceparent, tracestate, baggage }.context()
 }
 
 fn report(ended: Result<Result<(), StoreError>, tokio::task::JoinError>) {

@@ -1,0 +1,236 @@
+//! One command against a real receiver: spans, metrics and logs arrive, share their ids and have their documented names.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use opentelemetry_proto::tonic::{
+    common::v1::{AnyValue, KeyValue, any_value::Value},
+    metrics::v1::{Metric, metric::Data, number_data_point},
+    trace::v1::Span,
+};
+use otlp_test_support::{Receiver, Seen};
+
+mod common;
+use common::{Home, Run};
+
+/// A command whose telemetry goes to the receiver. A detached child delivers, as it does outside CI.
+fn exporting(home: &Home, endpoint: &str, arguments: &[&str]) -> Command {
+    let mut command = home.command(arguments);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    command
+}
+
+fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
+    match value(attributes, key)? {
+        Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn int(attributes: &[KeyValue], key: &str) -> Option<i64> {
+    match value(attributes, key)? {
+        Value::IntValue(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn value<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Value> {
+    let AnyValue { value } = attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?;
+    value.as_ref()
+}
+
+#[track_caller]
+fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
+    let found: Vec<&Span> = spans.iter().filter(|span| span.name == name).collect();
+    assert_eq!(found.len(), 1, "{name} in {:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>());
+    found[0]
+}
+
+fn metric(seen: &Seen, name: &str) -> Option<Metric> {
+    let metrics = seen.metrics();
+    let all = metrics.iter().flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics);
+    all.filter(|metric| metric.name == name).last().cloned()
+}
+
+/// Everything of one command has arrived.
+fn complete(seen: &Seen) -> bool {
+    seen.spans().iter().any(|span| span.name.starts_with("todo.command."))
+        && !seen.log_records().is_empty()
+        // The first export of a new installation shows every series at 0, the next one what was counted.
+        && metric(seen, "todo.commands").is_some_and(|metric| match metric.data {
+            Some(Data::Sum(sum)) => sum.data_points.iter().any(|point| point.value == Some(number_data_point::Value::AsInt(1))),
+            _ => false,
+        })
+}
+
+#[test]
+fn a_single_command_brings_all_three_signals_over_both_protocols() {
+    let receiver = Receiver::start();
+    for (endpoint, protocol) in [(receiver.http_url(), "http/protobuf"), (receiver.grpc_url(), "grpc")] {
+        receiver.reset();
+        let home = Home::new();
+        // The schema is made by another command, so that the tree is that of everyday use.
+        home.ok(&["list"]);
+        let started = Instant::now();
+        let output = exporting(&home, &endpoint, &["add", "Buy milk tomorrow"])
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+            .output()
+            .unwrap();
+        let ended = Instant::now();
+        let run = Run::from(output);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{protocol}");
+        assert!(receiver.wait_for(complete, Duration::from_secs(20)), "{protocol}: {:?}", receiver.seen());
+        let arrived = Instant::now();
+        eprintln!("{protocol}: ran {:?}, all signals {:?} after its end", ended - started, arrived - ended);
+
+        let seen = receiver.seen();
+        let spans = seen.spans();
+        let root = named(&spans, "todo.command.add");
+        assert!(root.parent_span_id.is_empty());
+        for (child, parent) in [
+            ("db.todo.create", "todo.command.add"),
+            ("ai.enrichment.analyze", "todo.command.add"),
+            ("ai.provider.local.request", "ai.enrichment.analyze"),
+            ("ai.response.parse", "ai.enrichment.analyze"),
+            ("db.ai_enrichment.save", "ai.enrichment.analyze"),
+            ("cli.display.results", "todo.command.add"),
+        ] {
+            let span = named(&spans, child);
+            assert_eq!(span.parent_span_id, named(&spans, parent).span_id, "{child}");
+            assert_eq!(span.trace_id, root.trace_id, "{child}");
+        }
+        assert_eq!(int(&root.attributes, "process.exit.code"), Some(0));
+        assert_eq!(text(&root.attributes, "todo.command"), Some("add"));
+        assert_eq!(text(&root.attributes, "process.executable.name"), Some("todo"));
+        assert_eq!(int(&root.attributes, "todo.id"), Some(1));
+        assert_eq!(text(&root.attributes, "todo.enrichment.mode"), Some("inline"));
+        let create = named(&spans, "db.todo.create");
+        assert_eq!(text(&create.attributes, "db.system.name"), Some("sqlite"));
+        assert_eq!(text(&create.attributes, "db.operation.name"), Some("INSERT"));
+        assert_eq!(text(&create.attributes, "db.collection.name"), Some("todos"));
+        assert!(text(&create.attributes, "code.function.name").unwrap().ends_with("::create"));
+        assert!(!format!("{seen:?}").contains("Buy milk"), "no title leaves the machine");
+
+        let traces = seen.traces();
+        let resource = traces[0].resource.as_ref().unwrap();
+        assert_eq!(text(&resource.attributes, "service.name"), Some("todo-cli"));
+        assert_eq!(text(&resource.attributes, "service.version"), Some(env!("CARGO_PKG_VERSION")));
+
+        for record in seen.log_records() {
+            assert_eq!(record.trace_id, root.trace_id, "{record:?}");
+            let span = spans.iter().find(|span| span.span_id == record.span_id);
+            assert!(span.is_some(), "{record:?}");
+        }
+        let created = seen.log_records().into_iter().find(|record| record.event_name == "todo.created").unwrap();
+        assert_eq!(created.span_id, root.span_id);
+
+        let is_ours = |attributes: &[KeyValue]| {
+            text(attributes, "todo.command") == Some("add") && text(attributes, "outcome") == Some("ok")
+        };
+        let Some(Data::Sum(commands)) = metric(&seen, "todo.commands").unwrap().data else { panic!("a sum") };
+        let point = commands.data_points.iter().find(|point| is_ours(&point.attributes));
+        let Some(Data::Histogram(durations)) = metric(&seen, "todo.command.duration").unwrap().data else {
+            panic!("a histogram")
+        };
+        assert!(point.is_some());
+        let point = durations.data_points.iter().find(|point| is_ours(&point.attributes)).unwrap();
+        assert_eq!((point.count, point.explicit_bounds.as_slice()), (1, todo_app::names::COMMAND_BOUNDS));
+        assert!(point.exemplars.iter().any(|exemplar| exemplar.span_id == root.span_id), "{:?}", point.exemplars);
+    }
+}
+
+#[test]
+fn a_failing_command_is_an_error_in_all_three_signals() {
+    let receiver = Receiver::start();
+    let home = Home::new();
+    home.ok(&["list"]);
+    let output = exporting(&home, &receiver.http_url(), &["show", "42"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(receiver.wait_for(complete, Duration::from_secs(20)), "{:?}", receiver.seen());
+    let seen = receiver.seen();
+    let spans = seen.spans();
+    let root = named(&spans, "todo.command.show");
+    assert_eq!(text(&root.attributes, "error.type"), Some("not_found"));
+    assert_eq!(int(&root.attributes, "process.exit.code"), Some(3));
+    assert_eq!(root.status.as_ref().map(|status| status.code), Some(2));
+    assert!(seen.log_records().iter().any(|record| record.trace_id == root.trace_id && record.severity_number >= 13));
+    let Some(Data::Sum(errors)) = metric(&seen, "todo.command.errors").unwrap().data else { panic!("a sum") };
+    let point = errors.data_points.iter().find(|point| text(&point.attributes, "error.type") == Some("not_found"));
+    assert_eq!(text(&point.unwrap().attributes, "todo.command"), Some("show"));
+}
+
+#[test]
+fn the_workers_span_is_linked_to_the_command_that_left_the_job() {
+    let receiver = Receiver::start();
+    let home = Home::new();
+    let endpoint = receiver.http_url();
+    let output = exporting(&home, &endpoint, &["add", "Buy milk", "--background"]).output().unwrap();
+    assert!(output.status.success());
+    let output =
+        exporting(&home, &endpoint, &["worker", "--once"]).env("OTEL_EXPORTER_PROMETHEUS_PORT", "0").output().unwrap();
+    assert_eq!(Run::from(output).code, Some(0));
+    let both = |seen: &Seen| {
+        ["enqueue enrichment", "process enrichment"]
+            .iter()
+            .all(|name| seen.spans().iter().any(|span| span.name == *name))
+    };
+    assert!(receiver.wait_for(both, Duration::from_secs(20)), "{:?}", receiver.seen());
+    let spans = receiver.spans();
+    let enqueue = named(&spans, "enqueue enrichment");
+    let process = named(&spans, "process enrichment");
+    assert_eq!(enqueue.parent_span_id, named(&spans, "todo.command.add").span_id);
+    assert!(process.parent_span_id.is_empty(), "a trace of its own");
+    assert_ne!(process.trace_id, enqueue.trace_id);
+    assert_eq!(process.links[0].trace_id, enqueue.trace_id);
+    assert_eq!(process.links[0].span_id, enqueue.span_id);
+    assert_eq!(text(&process.attributes, "messaging.message.id"), text(&enqueue.attributes, "messaging.message.id"));
+    let analyze = spans.iter().find(|span| span.name == "ai.enrichment.analyze").unwrap();
+    assert_eq!(analyze.parent_span_id, process.span_id);
+}
+
+#[test]
+fn telemetry_changes_neither_output_nor_code_nor_data() {
+    let receiver = Receiver::start();
+    let nobody = "http://127.0.0.1:9";
+    let collect = |endpoint: Option<&str>, flags: &[&str]| -> String {
+        let home = Home::new();
+        let mut all = String::new();
+        for arguments in [
+            &["add", "Buy milk", "--no-enrich", "--due", "2030-01-01"][..],
+            &["add", ""],
+            &["list"],
+            &["complete", "1", "9"],
+            &["complete", "1"],
+            &["show", "7", "--json"],
+        ] {
+            let arguments = [arguments, flags].concat();
+            let mut command = home.command(&arguments);
+            if let Some(endpoint) = endpoint {
+                command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+            }
+            let run = Run::from(command.output().unwrap());
+            all.push_str(&format!("{:?} {} {}\n", run.code, run.stdout, run.stderr));
+        }
+        all
+    };
+    let expected = collect(None, &["--no-telemetry"]);
+    assert!(expected.contains("Some(3)"), "{expected}");
+    assert_eq!(collect(None, &[]), expected);
+    assert_eq!(collect(Some(&receiver.http_url()), &[]), expected);
+    assert_eq!(collect(Some(nobody), &[]), expected);
+    assert_eq!(collect(Some(nobody), &["--no-telemetry"]), expected);
+}
+
+#[test]
+fn nothing_is_sent_unasked() {
+    let receiver = Receiver::start();
+    let home = Home::new();
+    let output =
+        exporting(&home, &receiver.http_url(), &["add", "x", "--no-enrich", "--no-telemetry"]).output().unwrap();
+    assert!(output.status.success());
+    home.ok(&["list"]);
+    assert!(!home.path().join("state/todo/telemetry/spool").exists());
+    assert!(receiver.seen().requests.is_empty());
+}
