@@ -60,6 +60,8 @@ pub(crate) fn plain(out: &mut String, record: &Record) {
     out.push_str(&escape::line(message));
     for (key, attribute) in &record.attributes {
         match attribute {
+            // The SDK repeats an event's name as an attribute.
+            AnyValue::String(text) if key.as_str() == "name" && record.event_name == Some(text.as_str()) => {}
             AnyValue::String(text) => pair(out, "", "", key.as_str(), text.as_str()),
             other => pair(out, "", "", key.as_str(), &format!("{other:?}")),
         }
