@@ -39,6 +39,14 @@ fn todos(store: &Store) -> Vec<Todo> {
 #[derive(Debug)]
 struct Failed;
 
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("failed")
+    }
+}
+
+impl std::error::Error for Failed {}
+
 impl From<EnrichError> for Failed {
     fn from(_: EnrichError) -> Self {
         Failed

@@ -572,13 +572,6 @@ fn a_dropped_call_ends_at_once() {
 
 #[test]
 fn the_result_reaches_the_store_only_when_it_is_valid() {
-    #[derive(Debug)]
-    struct Failed(String);
-    impl From<EnrichError> for Failed {
-        fn from(error: EnrichError) -> Self {
-            Failed(error.class().to_owned())
-        }
-    }
     let bad = json!({ "category": null, "delete": { "value": true, "confidence": 1, "reason": "do it" } }).to_string();
     let peer = Peer::start([chat(&bad), good_chat()]);
     let enricher = enrich::from_config(&config(Vendor::OpenAi, &peer)).unwrap();
@@ -587,10 +580,10 @@ fn the_result_reaches_the_store_only_when_it_is_valid() {
     for _ in 0..2 {
         let result = run(enrich::analyze(&enricher, &state, &request("Buy milk"), async |enrichment| {
             saved.push(enrichment.suggestions.len());
-            Ok::<_, Failed>(())
+            Ok::<_, EnrichError>(())
         }));
-        if let Err(Failed(class)) = result {
-            assert_eq!(class, "invalid_response");
+        if let Err(error) = result {
+            assert_eq!(error.class(), "invalid_response");
             assert!(saved.is_empty());
         }
     }

@@ -7,6 +7,7 @@ use reqwest::{
 };
 use serde::Deserialize;
 use std::{
+    fmt,
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -58,10 +59,23 @@ impl From<EnrichError> for Failure {
 }
 
 /// What the head of a reply, or its absence, says.
+#[derive(Debug)]
 enum HeadError {
     Status(Response),
     Transport(EnrichError),
 }
+
+/// A status has no words: the class says it all.
+impl fmt::Display for HeadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeadError::Status(_) => Ok(()),
+            HeadError::Transport(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for HeadError {}
 
 impl ErrorClass for HeadError {
     fn class(&self) -> &'static str {

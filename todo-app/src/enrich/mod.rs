@@ -263,7 +263,7 @@ impl fmt::Debug for Enricher {
 /// Asks the provider, then hands the result to `save`, all inside the span `ai.enrichment.analyze`.
 ///
 /// `shared` is where all processes keep what they know about the provider: the store.
-pub async fn analyze<T, E: From<EnrichError>>(
+pub async fn analyze<T, E: From<EnrichError> + std::error::Error>(
     enricher: &Enricher,
     shared: &dyn SharedState,
     request: &EnrichmentRequest,
@@ -275,10 +275,29 @@ pub async fn analyze<T, E: From<EnrichError>>(
     })
 }
 
-/// Which half of an analysis failed.
+/// Which half of an analysis failed; says what its cause says, so that one failure is told once.
+#[derive(Debug)]
 enum Failed<E> {
     Ask(EnrichError),
     Save(E),
+}
+
+impl<E: fmt::Display> fmt::Display for Failed<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failed::Ask(error) => error.fmt(f),
+            Failed::Save(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error> std::error::Error for Failed<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Failed::Ask(_) => None,
+            Failed::Save(error) => error.source(),
+        }
+    }
 }
 
 impl<E> ErrorClass for Failed<E> {
@@ -308,7 +327,7 @@ impl<E> ErrorClass for Failed<E> {
     buckets(0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0),
     objective(latency = "5s" @ 95, except(gen_ai.provider.name = "local"))
 )]
-async fn ask_and_save<T, E, S: AsyncFnOnce(Enrichment) -> Result<T, E>>(
+async fn ask_and_save<T, E: std::error::Error, S: AsyncFnOnce(Enrichment) -> Result<T, E>>(
     enricher: &Enricher,
     shared: &dyn SharedState,
     request: &EnrichmentRequest,

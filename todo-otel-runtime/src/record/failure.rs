@@ -67,6 +67,7 @@ pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>,
     if let Some(fault) = fault
         && matches!(outcome, Outcome::Error | Outcome::Expected)
         && is_told_here(state, outcome)
+        && !is_answer(state.meta(), fault)
         && !is_repeated(state.trace(), fault)
     {
         logs::emit(failed(state, outcome, fault));
@@ -140,6 +141,12 @@ fn failed(state: &SpanState, outcome: Outcome, fault: &Fault) -> Record {
         root,
     }
     .into_record()
+}
+
+/// An HTTP status is an answer of the other side: the span says so, but nothing exceptional happened.
+fn is_answer(meta: &Meta, fault: &Fault) -> bool {
+    let is_status = fault.class.len() == 3 && fault.class.bytes().all(|byte| byte.is_ascii_digit());
+    is_status && event_name(meta) == "http.client.request.exception"
 }
 
 /// Named by the kind of operation, as the conventions do.
