@@ -33,7 +33,7 @@ pub fn inline(app: &App, todo: &Todo) -> Result<Vec<Suggestion>> {
         Ok::<_, Error>(suggestions)
     });
     let mut progress = app.out.progress(&format!("asking {} for suggestions", enricher.provider()));
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         tokio::pin!(analysis);
         loop {
             tokio::select! {
@@ -45,7 +45,10 @@ pub fn inline(app: &App, todo: &Todo) -> Result<Vec<Suggestion>> {
                 }
             }
         }
-    })
+    });
+    // A host name that is still being looked up must not hold the command.
+    runtime.shutdown_background();
+    result
 }
 
 /// What a provider gets to see of a todo.

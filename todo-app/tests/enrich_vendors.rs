@@ -132,7 +132,7 @@ fn chat_completions_get_the_todo_as_data_and_the_schema() {
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/chat/completions"));
     assert_eq!(request.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
     assert_eq!(request.header("content-type"), Some("application/json"));
-    assert_eq!(request.header("idempotency-key"), Some("job-7"));
+    assert!(request.header("idempotency-key").unwrap().starts_with("job-7-"));
     let body = request.json();
     assert_eq!(body["model"], "test-model");
     assert_eq!(body["response_format"]["type"], "json_schema");
@@ -417,6 +417,9 @@ fn a_server_that_knows_no_schema_is_asked_more_simply_and_remembered() {
     let enricher = enrich::from_config(&config(Vendor::OpenAi, &peer)).unwrap();
     assert_eq!(ask(&enricher).unwrap().attempts, 3);
     assert_eq!(ask(&enricher).unwrap().attempts, 1);
+    let keys: Vec<String> = peer.requests().iter().map(|r| r.header("idempotency-key").unwrap().to_owned()).collect();
+    assert!(keys[0] != keys[1] && keys[1] != keys[2], "another request is another operation: {keys:?}");
+    assert_eq!(keys[2], keys[3]);
     let forms: Vec<Value> =
         peer.requests().iter().map(|request| request.json()["response_format"]["type"].clone()).collect();
     assert_eq!(forms, [json!("json_schema"), json!("json_object"), Value::Null, Value::Null]);

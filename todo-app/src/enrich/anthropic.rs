@@ -2,7 +2,7 @@
 
 use super::{
     EnrichError, Reply, Usage,
-    client::{Client, Failure, Post, Rejection, secret_header},
+    client::{Client, Failure, Post, Rejection, idempotency_header, secret_header},
     prompt::{self, MAX_TOKENS, Prompt},
     retry::Attempts,
 };
@@ -62,11 +62,8 @@ impl Anthropic {
         attempts.admit().await?;
         loop {
             let plain = self.plain.load(Ordering::Relaxed);
-            let post = Post {
-                interface: "messages",
-                headers: self.headers(idempotency_key)?,
-                body: self.body(plain, prompt).to_string().into_bytes(),
-            };
+            let body = self.body(plain, prompt).to_string().into_bytes();
+            let post = Post { interface: "messages", headers: self.headers(idempotency_key, &body)?, body };
             match attempts.post(&post).await {
                 Ok(text) => return read(&text),
                 Err(Failure::Rejected(rejection)) if !plain && refuses_tools(&rejection) => {
@@ -77,16 +74,14 @@ impl Anthropic {
         }
     }
 
-    fn headers(&self, idempotency_key: Option<&str>) -> Result<HeaderMap, EnrichError> {
+    fn headers(&self, idempotency_key: Option<&str>, body: &[u8]) -> Result<HeaderMap, EnrichError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
         if let Some(key) = &self.key {
             secret_header(&mut headers, HeaderName::from_static("x-api-key"), key.expose_secret())?;
         }
-        if let Some(value) = idempotency_key.and_then(|key| HeaderValue::from_str(key).ok()) {
-            headers.insert("idempotency-key", value);
-        }
+        idempotency_header(&mut headers, idempotency_key, body);
         Ok(headers)
     }
 

@@ -8,6 +8,7 @@ use reqwest::{
 use serde::Deserialize;
 use std::{
     fmt,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -268,6 +269,16 @@ fn retry_after(headers: &HeaderMap, now: jiff::Timestamp) -> Option<Duration> {
     }
     let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
     Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// The caller's key and a mark of the body: a retry has the same value, another request another one.
+pub(super) fn idempotency_header(headers: &mut HeaderMap, key: Option<&str>, body: &[u8]) {
+    let mut mark = DefaultHasher::new();
+    body.hash(&mut mark);
+    let value = key.and_then(|key| HeaderValue::from_str(&format!("{key}-{:016x}", mark.finish())).ok());
+    if let Some(value) = value {
+        headers.insert("idempotency-key", value);
+    }
 }
 
 /// A header whose value is never printed.

@@ -2,7 +2,7 @@
 
 use super::{
     EnrichError, Reply, Usage,
-    client::{Client, Failure, Post, Rejection, secret_header},
+    client::{Client, Failure, Post, Rejection, idempotency_header, secret_header},
     prompt::{self, MAX_TOKENS, Prompt},
     retry::Attempts,
 };
@@ -125,11 +125,8 @@ impl OpenAi {
         attempts.admit().await?;
         loop {
             let shape = self.shape();
-            let post = Post {
-                interface: shape.interface(),
-                headers: self.headers(idempotency_key)?,
-                body: self.body(shape, prompt).to_string().into_bytes(),
-            };
+            let body = self.body(shape, prompt).to_string().into_bytes();
+            let post = Post { interface: shape.interface(), headers: self.headers(idempotency_key, &body)?, body };
             let rejection = match attempts.post(&post).await {
                 Ok(text) if shape == Shape::Responses => return read_responses(&text),
                 Ok(text) => return read_chat(&text),
@@ -153,15 +150,13 @@ impl OpenAi {
         Shape::ALL.get(index).copied().unwrap_or(Shape::ChatPlain)
     }
 
-    fn headers(&self, idempotency_key: Option<&str>) -> Result<HeaderMap, EnrichError> {
+    fn headers(&self, idempotency_key: Option<&str>, body: &[u8]) -> Result<HeaderMap, EnrichError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = &self.key {
             secret_header(&mut headers, AUTHORIZATION, &format!("Bearer {}", key.expose_secret()))?;
         }
-        if let Some(value) = idempotency_key.and_then(|key| HeaderValue::from_str(key).ok()) {
-            headers.insert("idempotency-key", value);
-        }
+        idempotency_header(&mut headers, idempotency_key, body);
         Ok(headers)
     }
 
