@@ -164,11 +164,11 @@ impl TelemetryBuilder {
         let pipelines = match catch_unwind(AssertUnwindSafe(|| Pipelines::start(&config, custom))) {
             Ok(started) => started?,
             Err(_) => {
-                say(&["telemetry is off: its start failed".to_owned()]);
+                say("telemetry is off", &["its start failed".to_owned()]);
                 return Ok(Telemetry::new(None, false, &config));
             }
         };
-        say(&config.warnings);
+        say("settings", &config.warnings);
         if config.role == Role::Cli {
             propagation::adopt_incoming();
         }
@@ -193,7 +193,7 @@ impl TelemetryBuilder {
             && config.metrics.exporters.contains(&ExporterKind::Prometheus)
             && let Err(error) = telemetry.serve()
         {
-            say(&[format!("no scrape endpoint on port {}: {error}", config.metrics.prometheus_port)]);
+            say("no scrape endpoint", &[format!("port {}: {error}", config.metrics.prometheus_port)]);
         }
         Ok(telemetry)
     }
@@ -297,7 +297,7 @@ impl Drop for Telemetry {
         let verbose = running.verbose;
         let report = running.end();
         if verbose && (report.lost() > 0 || report.timed_out) {
-            say(&[report.to_string()]);
+            say("not everything got out", &[report.to_string()]);
         }
     }
 }
@@ -376,8 +376,8 @@ fn end_running() {
 }
 
 /// One line on standard error about telemetry itself.
-fn say(parts: &[String]) {
+fn say(what: &'static str, parts: &[String]) {
     if !parts.is_empty() {
-        logs::say(Severity::Warn, "telemetry", &parts.join("; "));
+        logs::say(Severity::Warn, what, &parts.join("; "));
     }
 }

@@ -74,10 +74,15 @@ fn differ(a: &Declaration, b: &Declaration) -> Option<Conflict> {
     if a.bounds != b.bounds {
         return conflict("buckets", format!("{:?}", a.bounds), format!("{:?}", b.bounds));
     }
-    if a.keys != b.keys {
+    if a.keys != b.keys && !is_conventional(a) {
         return conflict("label keys", a.keys.join(", "), b.keys.join(", "));
     }
     None
+}
+
+/// Conventions leave some keys of an instrument to the call; their own table says which ones there are.
+fn is_conventional(declaration: &Declaration) -> bool {
+    crate::names::ROWS.iter().any(|row| row.is_instrument() && row.name == declaration.name)
 }
 
 #[cfg(test)]
@@ -111,6 +116,8 @@ mod tests {
             differ(&first, &second).expect("they differ").to_string(),
             "two declarations differ in unit: s at src/lib.rs:1 and ms at src/lib.rs:2"
         );
+        let db = |keys| Declaration { name: "db.client.operation.duration", keys, ..declaration(1) };
+        assert_eq!(differ(&db(vec!["db.system.name", "db.collection.name"]), &db(vec!["db.system.name"])), None);
         for second in [
             Declaration { bounds: vec![2.0], ..declaration(2) },
             Declaration { keys: vec!["verb", "x"], ..declaration(2) },
