@@ -25,7 +25,10 @@ impl Now {
 
 /// Milliseconds since 1970; a clock before that reads as 1970.
 pub(crate) fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now();
+    #[cfg(test)]
+    let now = moved(now);
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     // A name holds 13 digits, which last until the year 2286.
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX).min(9_999_999_999_999)
 }
@@ -48,4 +51,23 @@ fn boot_id() -> String {
 /// A number nobody can foresee; good for names and jitter, not for keys.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0x5eed)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Seconds by which the wall clock of this thread is wrong.
+    static MOVED: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn moved(now: SystemTime) -> SystemTime {
+    let seconds = MOVED.get();
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { now.checked_sub(by) } else { now.checked_add(by) }.unwrap_or(now)
+}
+
+/// Moves the wall clock of this thread.
+#[cfg(test)]
+pub(crate) fn move_by(seconds: i64) {
+    MOVED.set(MOVED.get() + seconds);
 }

@@ -181,6 +181,7 @@ impl Destination {
                 self.untouchable().insert(name.clone());
                 return Sent::Gone;
             }
+            Err(super::spool::segment::Unusable::Unreadable) => return Sent::Gone,
             Err(super::spool::segment::Unusable::Corrupt) => {
                 self.quarantine(pass, claim, Reason::Corrupt);
                 return Sent::Gone;

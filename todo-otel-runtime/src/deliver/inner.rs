@@ -55,6 +55,13 @@ impl Inner {
         cell.get_or_init(|| open(&self.settings, index, self.run, true)).as_ref()
     }
 
+    /// Puts a spool of a test in the place of the real one.
+    #[cfg(test)]
+    pub(crate) fn install(&self, destination: Destination) {
+        let index = destination.index;
+        assert!(self.destinations[index].set(Some(destination)).is_ok(), "already open");
+    }
+
     /// Every destination with a usable spool.
     pub(crate) fn spools(&self) -> impl Iterator<Item = &Destination> {
         (0..self.destinations.len()).filter_map(|index| self.destination(index))

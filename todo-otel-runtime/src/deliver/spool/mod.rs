@@ -6,6 +6,8 @@ mod disk;
 mod lose;
 mod name;
 pub(crate) mod segment;
+#[cfg(test)]
+pub(crate) mod sim;
 
 pub(crate) use disk::{BAD, Disk, Handle, RealDisk, Refused};
 pub(crate) use name::{ACCOUNT, Entry, Name};
@@ -113,11 +115,11 @@ impl Spool {
         let header = segment::header(signal, encoding, count, created_ns, raw, &stored);
         self.check_space()?;
         let first = self.name(signal, items, stored.len());
-        if self.write_file(&first, &[&header, &stored]).is_ok() {
+        if self.write_file(&first, &[&header, &stored], self.durability).is_ok() {
             return Ok(first);
         }
         let second = self.name(signal, items, stored.len());
-        self.write_file(&second, &[&header, &stored]).map(|()| second).map_err(|error| reason(&error))
+        self.write_file(&second, &[&header, &stored], self.durability).map(|()| second).map_err(|error| reason(&error))
     }
 
     /// Stores log records that tell of losses; never evicted.
@@ -125,21 +127,22 @@ impl Spool {
         let count = u32::try_from(items).unwrap_or(u32::MAX);
         let header = segment::header(Signal::Logs, super::send::Encoding::Identity, count, 0, raw, raw);
         let name = Name { run: ACCOUNT, ..self.name(Signal::Logs, items, raw.len()) };
-        self.write_file(&name, &[&header, raw]).map(|()| name).map_err(|error| reason(&error))
+        // The tombstones go for it, so it must outlive whatever they would.
+        self.write_file(&name, &[&header, raw], Durability::File).map(|()| name).map_err(|error| reason(&error))
     }
 
-    fn write_file(&self, name: &Name, parts: &[&[u8]]) -> io::Result<()> {
+    fn write_file(&self, name: &Name, parts: &[&[u8]], durability: Durability) -> io::Result<()> {
         let (temporary, segment) = (name.temporary(), name.segment());
         let written = (|| {
             let mut file = self.disk.create(&temporary)?;
             // Tells adopters that the writer lives; where locks are refused nobody adopts either.
             let _ = file.try_lock();
             file.write(parts)?;
-            if self.durability != Durability::Process {
+            if durability != Durability::Process {
                 file.sync()?;
             }
             self.disk.rename(&temporary, &segment)?;
-            if self.durability == Durability::Full
+            if durability == Durability::Full
                 && let Err(error) = self.disk.sync()
             {
                 let _ = self.disk.unlink(&segment);
@@ -197,7 +200,10 @@ impl Spool {
     }
 
     pub(crate) fn read(&self, claim: &mut Claim) -> Result<Segment, Unusable> {
-        let bytes = claim.handle.read(MAX_FILE).map_err(|_| Unusable::Corrupt)?;
+        let bytes = claim.handle.read(MAX_FILE).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Unusable::Corrupt,
+            _ => Unusable::Unreadable,
+        })?;
         let segment = segment::parse(&bytes.into())?;
         // A file under another file's name would be counted wrongly.
         let named = segment.signal == claim.name.signal && u64::from(segment.items) == claim.name.items;
@@ -260,7 +266,7 @@ impl Spool {
                 Ok(_) => {
                     let _ = self.disk.rename(&name.temporary(), &name.segment());
                 }
-                Err(Unusable::Newer) => {}
+                Err(Unusable::Newer | Unusable::Unreadable) => {}
                 Err(Unusable::Corrupt) if age > 3_600_000 => {
                     if self.disk.rename(&name.temporary(), &name.tombstone(Reason::Torn)).is_ok() {
                         let _ = claim.handle.truncate();

@@ -35,6 +35,8 @@ pub(crate) enum Unusable {
     Corrupt,
     /// Written by a newer version: to be left alone.
     Newer,
+    /// The disk did not give it this time.
+    Unreadable,
 }
 
 /// The header for a body; `raw` is the body before encoding.

@@ -3,6 +3,7 @@
 mod disk;
 mod network;
 mod outage;
+mod simulated;
 mod spooled;
 
 use super::{Delivery, settings::*};
