@@ -9,7 +9,7 @@
 //!
 //! # Examples
 //!
-//! ```no_run
+//! ```
 //! use todo_otel_runtime::{testing, traced};
 //!
 //! #[traced(name = "shop.pay", attributes(shop.items = items))]
