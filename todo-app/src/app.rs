@@ -26,6 +26,8 @@ pub struct App {
     pub process: Process,
     /// Where the configuration file is looked for.
     pub config_path: Option<PathBuf>,
+    /// Settings of telemetry, for those who ask about it; `None` when it is off.
+    pub telemetry: Option<todo_otel_runtime::Config>,
     config: Result<AppConfig, ConfigError>,
     store: OnceCell<Store>,
     enricher: OnceCell<Enricher>,
@@ -84,7 +86,17 @@ impl App {
         signals: Signals,
         process: Process,
     ) -> App {
-        App { out, clock, signals, process, config_path, config, store: OnceCell::new(), enricher: OnceCell::new() }
+        App {
+            out,
+            clock,
+            signals,
+            process,
+            config_path,
+            telemetry: None,
+            config,
+            store: OnceCell::new(),
+            enricher: OnceCell::new(),
+        }
     }
 
     /// The settings.

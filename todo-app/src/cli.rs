@@ -103,6 +103,8 @@ pub enum Command {
     Worker(WorkerArgs),
     /// Show or create the configuration
     Config(ConfigArgs),
+    /// What is recorded about this program: waiting, sent, removed
+    Telemetry(TelemetryArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the version and what it was built from
@@ -307,6 +309,35 @@ pub enum ConfigAction {
     Init,
     /// Where the file is looked for
     Path,
+}
+
+/// `todo telemetry`
+#[derive(Args, Debug)]
+pub struct TelemetryArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: TelemetryAction,
+}
+
+/// Verbs of `todo telemetry`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum TelemetryAction {
+    /// What waits to be sent, and since when
+    Status,
+    /// Send what waits; exit code 7 when something is left
+    Flush {
+        /// Longest time to try, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+        deadline: u64,
+    },
+    /// Remove what waits
+    Purge,
+    /// Show the last traces that were kept
+    Last {
+        /// How many
+        #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 1)]
+        count: usize,
+    },
 }
 
 /// `todo completions`

@@ -45,6 +45,8 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Telemetry is left that could not be delivered in time.
+    Undelivered,
     /// Another worker holds this database.
     WorkerRunning,
     /// The user stopped the command.
@@ -72,6 +74,7 @@ impl Error {
             Error::Enrich(error) => error.exit_code(),
             Error::SomeFailed { .. } => 5,
             Error::Config(_) => 6,
+            Error::Undelivered => 7,
             Error::Findings(_) => 8,
             Error::Data { .. } => 65,
             Error::Output(_) => 74,
@@ -90,6 +93,7 @@ impl Error {
             Error::Enrich(EnrichError::Config { .. }) | Error::Config(_) => "config",
             Error::Enrich(_) | Error::SomeFailed { .. } => "ai",
             Error::Output(_) | Error::Io { .. } | Error::Closed => "io",
+            Error::Undelivered => "undelivered",
             Error::WorkerRunning => "already_running",
             Error::Interrupted { .. } => "interrupted",
             Error::Findings(_) => "findings",
@@ -110,6 +114,7 @@ impl Error {
             Error::Data { hint, .. } => hint.clone(),
             Error::Output(_) => "check where standard output goes".into(),
             Error::Io { .. } => "check the path and its permissions".into(),
+            Error::Undelivered => "`todo telemetry status` says what is waited for".into(),
             Error::WorkerRunning => "stop the other one first, or give this one another database with --db".into(),
         })
     }
@@ -150,6 +155,7 @@ impl fmt::Display for Error {
             Error::Output(error) => write!(f, "the output could not be written: {error}"),
             Error::Closed => f.write_str("the reader of the output went away"),
             Error::Io { action, source } => write!(f, "{action}: {source}"),
+            Error::Undelivered => f.write_str("not everything could be delivered"),
             Error::WorkerRunning => f.write_str("a worker is already running on this database"),
             Error::Interrupted { .. } => f.write_str("interrupted"),
             Error::Findings(count) => write!(f, "{count} findings"),
@@ -220,6 +226,7 @@ mod tests {
             (Error::Enrich(EnrichError::Refused), 5, "ai"),
             (Error::SomeFailed { failed: 1, total: 2 }, 5, "ai"),
             (Error::Config(ConfigError { problem: "p".into(), hint: "h".into() }), 6, "config"),
+            (Error::Undelivered, 7, "undelivered"),
             (Error::Findings(1), 8, "findings"),
             (Error::Data { problem: "p".into(), hint: "h".into() }, 65, "invalid_input"),
             (Error::Output(io::Error::other("x")), 74, "io"),

@@ -47,7 +47,11 @@ fn main() -> ExitCode {
     let config_path = inputs.config_path().map(|(path, _)| path);
     let mut app = App::new(config, config_path, out, Clock::System, Signals::install(), process);
 
-    let telemetry = match todo_otel_runtime::init(telemetry_config(&cli, &inputs, &app)) {
+    let mut config = telemetry_config(&cli, &inputs, &app);
+    app.telemetry = config.enabled.then(|| config.clone());
+    // Who asks about telemetry must not add to it.
+    config.enabled &= !matches!(cli.command, Command::Telemetry(_));
+    let telemetry = match todo_otel_runtime::init(config) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             app.out.warning(&format!("no telemetry: {error}; {}", error.hint()));

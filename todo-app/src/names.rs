@@ -3,7 +3,7 @@
 
 use todo_otel_runtime::{
     Alias, Label, Vocabulary,
-    metrics::{Listed, Ordinal, counter},
+    metrics::{Listed, Ordinal, counter, gauge},
     names::{
         Kind, Row,
         Stability::Own,
@@ -163,6 +163,15 @@ counter! {
     /// Suggestions that were overtaken.
     pub static SUGGESTIONS_EXPIRED: u64 = "ai.suggestions.expired", unit = "{suggestion}",
         description = "Suggestions expired.", labels = { "gen_ai.request.model": Listed, "todo.suggestion.field": Field };
+}
+
+gauge! {
+    /// Jobs that wait.
+    pub static JOBS_PENDING: i64 = "todo.jobs.pending", unit = "{job}", description = "Jobs that wait.",
+        labels = { "messaging.destination.name": &'static str };
+    /// How long the oldest job could have run already.
+    pub static JOBS_OLDEST_AGE: f64 = "todo.jobs.oldest.age", unit = "s", description = "Age of the oldest waiting job.",
+        labels = { "messaging.destination.name": &'static str };
 }
 
 #[cfg(test)]

@@ -234,3 +234,31 @@ fn nothing_is_sent_unasked() {
     assert!(!home.path().join("state/todo/telemetry/spool").exists());
     assert!(receiver.seen().requests.is_empty());
 }
+
+#[test]
+fn what_waits_can_be_seen_sent_and_removed() {
+    let home = Home::new();
+    let receiver = Receiver::start();
+    let endpoint = receiver.http_url();
+    // In CI no child is left behind, so what is not delivered in time stays for the next one.
+    let run = |endpoint: &str, arguments: &[&str]| {
+        let mut command = exporting(&home, endpoint, arguments);
+        command.env("TODO_DETACHED_FLUSH", "false").env("TODO_EXIT_FLUSH_MS", "0");
+        Run::from(command.output().unwrap())
+    };
+    assert_eq!(run(&endpoint, &["add", "x", "--no-enrich"]).code, Some(0));
+    let status: serde_json::Value =
+        serde_json::from_str(&run(&endpoint, &["telemetry", "status", "--json"]).stdout).unwrap();
+    assert!(status["spools"][0]["waiting"]["spans"].as_u64().unwrap() >= 3, "{status}");
+    let flush = run(&endpoint, &["telemetry", "flush"]);
+    assert_eq!((flush.code, flush.stderr.as_str()), (Some(0), ""), "{}", flush.stdout);
+    assert!(receiver.seen().span("todo.command.add").is_some());
+    assert!(run(&endpoint, &["telemetry", "last"]).stdout.contains("todo.command.add"));
+
+    let nobody = "http://127.0.0.1:9";
+    run(nobody, &["list"]);
+    let flush = run(nobody, &["telemetry", "flush", "--deadline", "1"]);
+    assert_eq!(flush.code, Some(7), "{}", flush.stdout);
+    assert!(run(nobody, &["telemetry", "purge"]).stdout.starts_with("Removed "));
+    assert_eq!(run(nobody, &["telemetry", "flush", "--deadline", "1"]).code, Some(0));
+}

@@ -50,6 +50,7 @@ mod reopen;
 mod show;
 mod stats;
 mod suggestions;
+mod telemetry;
 mod version;
 mod worker;
 
@@ -73,6 +74,7 @@ pub fn run(cli: Cli, app: &mut App) -> Result<()> {
         Command::Stats => stats::run(app, ()),
         Command::Worker(args) => worker::run(app, args),
         Command::Config(args) => config::run(app, args),
+        Command::Telemetry(args) => telemetry::run(app, args),
         Command::Completions(args) => completions::run(app, args),
         Command::Version => version::run(app, ()),
     }

@@ -13,6 +13,10 @@
 //! | `stats` | `{"stats": {…}}` |
 //! | `config show` | `{"config": [{"key", "value", "source"}], "file"}` |
 //! | `config init`, `config path` | `{"file"}` |
+//! | `telemetry status` | `{"spools": [{"endpoint", "waiting": {"spans", "metrics", "logs"}, …}]}` |
+//! | `telemetry flush` | `{"delivered": {…}, "left": {…}}` |
+//! | `telemetry purge` | `{"files", "removed": {…}}` |
+//! | `telemetry last` | `{"traces": [{"trace_id", "name", "duration_ms", "spans", "errors"}]}` |
 //! | `version` | `{"version", "sqlite", "target"}` |
 //! | a failure, on standard error | `{"error": {"kind", "message", "hint"?}}` |
 //!
@@ -286,6 +290,78 @@ pub struct Setting {
 #[expect(missing_docs, reason = "see the table of shapes")]
 pub struct File {
     pub file: String,
+}
+
+/// Spans, data points and log records.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Items {
+    pub spans: u64,
+    pub metrics: u64,
+    pub logs: u64,
+}
+
+impl std::fmt::Display for Items {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} spans, {} data points, {} log records", self.spans, self.metrics, self.logs)
+    }
+}
+
+/// `{"spools": […]}`
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "see the table of shapes")]
+pub struct Spools {
+    pub spools: Vec<Spool>,
+}
+
+/// What waits for one endpoint.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Spool {
+    pub endpoint: String,
+    pub usable: bool,
+    pub waiting: Items,
+    pub bytes: u64,
+    pub oldest_seconds: Option<u64>,
+    pub lost: u64,
+    pub failures: u32,
+    pub retry_in_seconds: Option<u64>,
+    pub last_success_seconds: Option<u64>,
+    pub draining: bool,
+}
+
+/// `{"delivered", "left"}`
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "see the table of shapes")]
+pub struct Flush {
+    pub delivered: Items,
+    pub left: Items,
+}
+
+/// `{"files", "removed"}`
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "see the table of shapes")]
+pub struct Purge {
+    pub files: usize,
+    pub removed: Items,
+}
+
+/// `{"traces": […]}`
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "see the table of shapes")]
+pub struct Traces {
+    pub traces: Vec<Trace>,
+}
+
+/// One of the last traces.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Trace {
+    pub trace_id: String,
+    pub name: String,
+    pub duration_ms: f64,
+    pub spans: usize,
+    pub errors: usize,
 }
 
 /// `{"version", "sqlite", "target"}`

@@ -4,10 +4,11 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use todo_otel_runtime::{
     ErrorClass,
     propagation::{JobCarrier, RemoteContext},
@@ -20,10 +21,11 @@ use tokio::{
 
 use crate::{
     analysis,
-    app::App,
+    app::{App, Clock},
     domain::EnrichmentMode,
     enrich::{self, Enricher},
     error::{Error, Result},
+    names,
     store::{Job, JobOutcome, Store, StoreError, TraceContext},
 };
 
@@ -53,6 +55,7 @@ pub fn run(app: &mut App, concurrency: usize, once: bool) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|source| Error::Io { action: "starting the worker".into(), source })?;
+    watch(&store, app.clock.clone());
     tracing::info!(name: "worker.started", "worker started");
     if !once {
         app.out.note("Waiting for jobs; Ctrl-C stops.");
@@ -73,7 +76,10 @@ async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: 
         }
         let free = concurrency - running.len();
         if free > 0 && tokio::time::Instant::now() >= idle_until {
-            let jobs = blocking(|| store.claim_jobs(&owner, free as i64, LEASE, app.clock.now()));
+            let jobs = blocking(|| match store.has_due_jobs(app.clock.now())? {
+                true => poll(store, &owner, free, app.clock.now()),
+                false => Ok(Vec::new()),
+            });
             let jobs = match jobs {
                 Ok(jobs) => jobs,
                 // Somebody else is busy with the file; the next round finds the same jobs.
@@ -103,6 +109,51 @@ async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: 
     Ok(())
 }
 
+/// Leases what is due. An idle queue makes no span: it is not asked.
+#[traced(
+    name = "poll enrichment",
+    kind = client,
+    root,
+    attributes(
+        messaging.operation.name = "poll",
+        messaging.operation.type = "receive",
+        messaging.system = "todo.job_queue",
+        messaging.destination.name = "enrichment"
+    ),
+    output(messaging.batch.message_count = |jobs| (jobs.len() > 1).then_some(jobs.len()))
+)]
+fn poll(store: &Store, owner: &str, count: usize, now: Timestamp) -> Result<Vec<Job>, StoreError> {
+    let jobs = store.claim_jobs(owner, i64::try_from(count).unwrap_or(i64::MAX), LEASE, now)?;
+    for context in jobs.iter().filter_map(job_context) {
+        todo_otel_runtime::add_link(&context);
+    }
+    Ok(jobs)
+}
+
+/// Tells the scrape page how long the queue is, and `/readyz` whether the database answers. Looked at every few
+/// seconds at most, however often somebody asks.
+fn watch(store: &Store, clock: Clock) {
+    let seen = Mutex::new((None::<Instant>, (0, None)));
+    let store_seen = store.clone();
+    todo_otel_runtime::metrics::observe(move |observer| {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0.is_none_or(|at| at.elapsed() > Duration::from_secs(5))
+            && let Ok(pending) = store_seen.pending_jobs()
+        {
+            *seen = (Some(Instant::now()), pending);
+        }
+        let (count, oldest) = seen.1;
+        let age = oldest.map_or(0.0, |since| (clock.now().duration_since(since)).as_secs_f64().max(0.0));
+        observer.set(&names::JOBS_PENDING, count, ("enrichment",));
+        observer.set(&names::JOBS_OLDEST_AGE, age, ("enrichment",));
+    });
+    let store = store.clone();
+    todo_otel_runtime::metrics::serve::readiness("database", move || match store.pending_jobs() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    });
+}
+
 /// One job: enrich, store, or say why not.
 #[traced(
     name = "process enrichment",
@@ -119,7 +170,7 @@ async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: 
         todo.id = job.todo.id
     )
 )]
-async fn process(store: &Store, enricher: &Enricher, clock: &crate::app::Clock, job: &Job) -> Result<(), StoreError> {
+async fn process(store: &Store, enricher: &Enricher, clock: &Clock, job: &Job) -> Result<(), StoreError> {
     let request =
         analysis::request(&job.todo, clock.today(), EnrichmentMode::Background, format!("todo-job-{}", job.id));
     let analysed = enrich::analyze(enricher, store, &request, async |enrichment| {
