@@ -51,6 +51,19 @@ fn unit(name: &str) -> Option<f64> {
     }
 }
 
+/// Without verb and event only the subject is left; a weak hint.
+fn by_subject(reading: &Reading<'_>) -> Option<Found> {
+    let topic = reading.topics.iter().max_by_key(|topic| topic.weight)?;
+    let minutes = match topic.category {
+        Category::Communication | Category::Finance => 15,
+        Category::Shopping | Category::Errands | Category::Paperwork => 30,
+        Category::Home | Category::Health | Category::Work | Category::Learning => 45,
+        Category::Travel | Category::Social => 60,
+        Category::Development | Category::Leisure => 90,
+    };
+    Some(Found { minutes, confidence: 0.3, reason: format!("usual for {}", topic.category.as_str()) })
+}
+
 /// What is usual for the verb, or for the event that the title names.
 pub(super) fn usual(reading: &Reading<'_>) -> Option<Found> {
     let event = reading.topics.iter().find(|topic| topic.minutes > 0);
@@ -61,13 +74,13 @@ pub(super) fn usual(reading: &Reading<'_>) -> Option<Found> {
         }
         // The verb is about the event, not the event itself.
         (Some(verb), Some(event))
-            if matches!(verb.phrase, "do" | "go" | "go to" | "go for" | "get" | "take" | "watch" | "visit") =>
+            if matches!(verb.phrase, "do" | "go" | "go to" | "go for" | "get" | "watch" | "visit") =>
         {
             (event.minutes, event.phrase)
         }
         (Some(verb), _) => (verb.minutes, verb.phrase),
         (None, Some(event)) => (event.minutes, event.phrase),
-        (None, None) => return None,
+        (None, None) => return by_subject(reading),
     };
     let has = |names: &[&str]| reading.words.iter().any(|word| names.contains(&word.plain.as_str()));
     let (minutes, confidence) = if has(&["quick", "quickly", "small", "briefly"]) {

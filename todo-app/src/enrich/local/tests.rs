@@ -74,13 +74,13 @@ fn reaches(name: &str, table: &str, floor: f64) {
 
 #[test]
 fn known_titles_are_understood() {
-    reaches("titles", include_str!("../../../tests/data/titles.txt"), 0.95);
+    reaches("titles", include_str!("../../../tests/data/titles.txt"), 0.97);
 }
 
-/// The floor is what the rules reached when this table was first run against them.
+/// Only ever scored, never tuned on; titles that were looked at move to the other table.
 #[test]
 fn unknown_titles_are_mostly_understood() {
-    reaches("held-out titles", include_str!("../../../tests/data/titles-held-out.txt"), 0.8);
+    reaches("held-out titles", include_str!("../../../tests/data/titles-held-out.txt"), 0.93);
 }
 
 proptest::proptest! {
