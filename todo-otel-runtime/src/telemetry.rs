@@ -170,7 +170,7 @@ impl TelemetryBuilder {
         };
         say("settings", &config.warnings);
         if config.role == Role::Cli {
-            propagation::adopt_incoming();
+            propagation::adopt_incoming(setup::install_id::baggage(&config));
         }
         setup::panic::set(true);
         let running = Arc::new(Running {

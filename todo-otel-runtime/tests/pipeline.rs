@@ -65,6 +65,7 @@ fn one_run_reaches_the_receiver_with_all_signals() {
                 ("ACME_EXIT_FLUSH_MS", "5000"),
                 ("ACME_CLI_METRICS", "delta"),
                 ("TRACEPARENT", parent),
+                ("BAGGAGE", "session.id=from%20outside,unlisted=1"),
                 ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a-very-secret-key"),
             ];
             let config = Config::for_app("acme", role).version("1.0").env(env).no_file().drainer(false).resolve();
@@ -96,7 +97,13 @@ fn one_run_reaches_the_receiver_with_all_signals() {
             let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             let (trace, above) = (hex(&span.trace_id), hex(&span.parent_span_id));
             match role {
-                Role::Cli => assert_eq!((&trace[..], &above[..]), (&parent[3..35], &parent[36..52]), "{what}"),
+                Role::Cli => {
+                    let attribute = |key: &str| span.attributes.iter().find(|a| a.key == key)?.value.clone()?.value;
+                    let outside = AnyValue::StringValue("from outside".to_owned());
+                    assert_eq!(attribute("session.id"), Some(outside), "{what}");
+                    assert!(attribute("enduser.pseudo.id").is_some() && attribute("unlisted").is_none(), "{what}");
+                    assert_eq!((&trace[..], &above[..]), (&parent[3..35], &parent[36..52]), "{what}");
+                }
                 Role::Service => assert_ne!(&trace[..], &parent[3..35], "{what}"),
             }
             let metrics = receiver.metrics();

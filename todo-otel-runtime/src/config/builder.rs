@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use opentelemetry::Value;
 
-use super::{Config, LogFormat, Refusal, Role, file::FileSource, resolve};
+use super::{Config, ExporterKind, LogFormat, Refusal, Role, file::FileSource, resolve};
 use crate::InitError;
 
 /// What the command line said about telemetry.
@@ -62,6 +62,13 @@ impl Config {
 }
 
 impl Config {
+    /// True when any signal goes to somebody else than this terminal.
+    pub(crate) fn leaves(&self) -> bool {
+        [&self.traces.exporters, &self.metrics.exporters, &self.logs.exporters]
+            .iter()
+            .any(|exporters| exporters.iter().any(|kind| *kind != ExporterKind::Console))
+    }
+
     /// Refuses what telemetry cannot start with.
     pub(crate) fn check(&self) -> Result<(), InitError> {
         if let Some(Refusal { setting, problem, hint }) = self.errors.first().cloned() {

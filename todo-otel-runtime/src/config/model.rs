@@ -519,6 +519,8 @@ pub struct PropagationConfig {
     pub propagate_to: Vec<String>,
     /// How the trace of a job relates to that of the command that enqueued it.
     pub job_context: JobContext,
+    /// `<APP>_SESSION_ID`: names the terminal session instead of the runtime.
+    pub session_id: Option<String>,
     /// Context that the starter of this process left in the environment, as it was found.
     pub incoming: Incoming,
 }

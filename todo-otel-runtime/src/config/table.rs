@@ -170,6 +170,14 @@ const VARIABLES: &[Variable] = &[
         show: One(|c| or_none(&c.propagation.propagate_to.join(","))),
     },
     Variable {
+        env: &["{APP}_SESSION_ID"],
+        alias: &[],
+        file: None,
+        default: "made from the terminal session",
+        meaning: "session.id of a command's spans and records",
+        show: One(|c| or_none(c.propagation.session_id.as_deref().unwrap_or(""))),
+    },
+    Variable {
         env: &["{APP}_JOB_CONTEXT"],
         alias: &[],
         file: Some("observability.job_context"),

@@ -45,6 +45,7 @@ const CASES: &[Case] = cases! {
     ["OTEL_LOG_LEVEL" = "Debug"] => |c| c.self_log_level == LevelFilter::Debug;
     ["OTEL_PROPAGATORS" = "baggage"] => |c| c.propagation.baggage && !c.propagation.trace_context;
     ["ACME_JOB_CONTEXT" = "parent"] => |c| c.propagation.job_context == JobContext::Parent;
+    ["ACME_SESSION_ID" = "s-1"] => |c| c.propagation.session_id.as_deref() == Some("s-1");
     ["OTEL_TRACES_EXPORTER" = "otlp, console"]
         => |c| c.traces.exporters == [ExporterKind::Otlp, ExporterKind::Console]
             && c.otlp[0].endpoint.as_deref() == Some("http://localhost:4318/v1/traces");

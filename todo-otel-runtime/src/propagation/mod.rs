@@ -100,13 +100,31 @@ thread_local! {
     static ADOPTED: RefCell<Option<ContextGuard>> = const { RefCell::new(None) };
 }
 
-/// Makes the starter's context the parent of the roots of this thread, the main thread of a command.
-pub(crate) fn adopt_incoming() {
-    let Some(incoming) = incoming() else { return };
-    let pairs = incoming.baggage.iter().map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned()));
-    let context = Context::current().with_remote_span_context(incoming.span.clone()).with_baggage(pairs);
+/// Makes the starter's context the parent of the roots of this thread, the main thread of a command, and `own` its
+/// baggage; of a key that came in, the incoming value stays.
+pub(crate) fn adopt_incoming(own: Vec<(String, String)>) {
+    let incoming = incoming();
+    let baggage = incoming.as_ref().map(|incoming| incoming.baggage.clone()).unwrap_or_default().with(own);
+    if incoming.is_none() && baggage.is_empty() {
+        return;
+    }
+    let pairs = baggage.iter().map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned()));
+    let mut context = Context::current().with_baggage(pairs);
+    if let Some(incoming) = incoming {
+        context = context.with_remote_span_context(incoming.span);
+    }
     let guard = context.attach();
     let _ = ADOPTED.try_with(|adopted| adopted.replace(Some(guard)));
+}
+
+/// The baggage in the current context that spans carry as attributes.
+pub(crate) fn baggage_attributes() -> Vec<KeyValue> {
+    const COPIED: [&str; 2] = ["session.id", "enduser.pseudo.id"];
+    Context::map_current(|context| {
+        let baggage = context.baggage();
+        let value = |key: &'static str| baggage.get(key).map(|value| KeyValue::new(key, value.clone()));
+        if baggage.is_empty() { Vec::new() } else { COPIED.into_iter().filter_map(value).collect() }
+    })
 }
 
 /// Undoes [`adopt_incoming`] when called on the same thread.

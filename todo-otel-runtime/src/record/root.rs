@@ -250,6 +250,12 @@ fn finish_beginning(
     if recorded && !links.is_empty() {
         lane::send(state.id(), Note::Links(links));
     }
+    if recorded && flags & LOCAL_ROOT != 0 && !local.is_ending() {
+        let baggage = crate::propagation::baggage_attributes();
+        if !baggage.is_empty() {
+            lane::send(state.id(), Note::Attributes(baggage));
+        }
+    }
     if recorded && flags & LOCAL_ROOT != 0 && flags & EXTRA != 0 {
         let trace_state = state.extra().map(|extra| extra.trace_state.clone()).unwrap_or_default();
         if trace_state != TraceState::NONE {

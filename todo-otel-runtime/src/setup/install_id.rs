@@ -9,6 +9,8 @@ use std::{
 
 use uuid::Uuid;
 
+use crate::Config;
+
 /// Namespace of the derived ids, as the semantic conventions give it for `service.instance.id`.
 const NAMESPACE: Uuid = Uuid::from_u128(0x4d63009a_8d0f_11ee_aad7_4c796ed8e320);
 const FILE: &str = "install-id";
@@ -19,6 +21,22 @@ pub(crate) fn instance_id(state_dir: Option<&Path>, machine_id: &str) -> String 
         Some(install) => Uuid::new_v5(&NAMESPACE, format!("{install}{machine_id}").as_bytes()).to_string(),
         None => Uuid::new_v4().to_string(),
     }
+}
+
+/// Baggage of a command: who and which session, as ids that say nothing about a person. Incoming values win over these.
+pub(crate) fn baggage(config: &Config) -> Vec<(String, String)> {
+    let install = config.delivery.state_dir.as_deref().filter(|_| config.leaves()).and_then(install_id);
+    let Some(install) = install.filter(|_| config.propagation.baggage) else { return Vec::new() };
+    let session = config.propagation.session_id.clone().unwrap_or_else(|| {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        #[cfg(unix)]
+        let terminal = rustix::process::getsid(None).map_or(0, |id| id.as_raw_nonzero().get());
+        #[cfg(not(unix))]
+        let terminal = 0;
+        Uuid::new_v5(&install, format!("session {} {terminal}", boot.trim()).as_bytes()).to_string()
+    });
+    let user = Uuid::new_v5(&install, b"user").to_string();
+    vec![("session.id".to_owned(), session), ("enduser.pseudo.id".to_owned(), user)]
 }
 
 /// The random id of the installation; made when it is not there. `None`: the directory is not usable.

@@ -12,7 +12,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::Resource;
 
 use super::install_id;
-use crate::config::{Config, ExporterKind, Role};
+use crate::config::{Config, Role};
 
 /// Schema of the names used, unless the user sets one.
 const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
@@ -101,9 +101,7 @@ fn build_in(config: &Config, root: &Path, budget: Duration) -> Resource {
 fn service(context: &Context<'_>) -> Attributes {
     let mut found: Attributes = vec![("service.namespace", context.config.app.clone().into())];
     let config = context.config;
-    let leaves = [&config.traces.exporters, &config.metrics.exporters, &config.logs.exporters]
-        .iter()
-        .any(|exporters| exporters.iter().any(|kind| *kind != ExporterKind::Console));
+    let leaves = config.leaves();
     // An id is for whoever receives data; without a receiver there is no reason to keep a file.
     if leaves || context.is_service() {
         let machine = machine_id(context).unwrap_or_default();

@@ -163,8 +163,17 @@ fn self_log_level(layers: &mut Layers, role: Role) -> LevelFilter {
 }
 
 fn propagation(layers: &mut Layers, builder: &ConfigBuilder) -> PropagationConfig {
-    let mut propagation =
-        PropagationConfig { trace_context: true, baggage: true, incoming: incoming(layers), ..Default::default() };
+    let session_id = layers.parse("{APP}_SESSION_ID", |text| {
+        let fits = text.len() <= 128 && !text.chars().any(char::is_control);
+        if fits { Ok(text.to_owned()) } else { Err("expected at most 128 bytes without control characters".into()) }
+    });
+    let mut propagation = PropagationConfig {
+        trace_context: true,
+        baggage: true,
+        session_id,
+        incoming: incoming(layers),
+        ..Default::default()
+    };
     if let Some(found) = layers.find("OTEL_PROPAGATORS") {
         let members: Vec<String> = list(&found.text).iter().map(|member| member.to_ascii_lowercase()).collect();
         let (known, other): (Vec<_>, Vec<_>) =
