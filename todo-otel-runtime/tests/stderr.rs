@@ -126,6 +126,8 @@ fn debug_writes_json_lines_with_ids_and_spans_that_open_and_close() {
     assert!(lines[4]["attributes"]["duration_ms"].as_f64().unwrap() < 1000.0);
     assert_eq!(lines[1]["operation"], "cli.command");
     assert_eq!(lines[3]["operation"], "db.query");
+    assert_eq!(lines[4]["operation"], "db.query", "of the span that closes, not of what is current then");
+    assert_eq!(lines[5]["operation"], "cli.command");
     assert_eq!(lines[1]["attributes"]["acme_id"], 42);
     assert_eq!(lines[1]["attributes"]["event"], "acme.created");
     assert_eq!(lines[1]["version"], "1.2.3");
@@ -144,6 +146,7 @@ fn a_failure_is_one_event_of_the_operation_that_failed() {
     let event = events[0];
     assert_eq!(event["attributes"]["event"], "db.client.operation.exception");
     assert_eq!(event["level"], "WARN");
+    assert_eq!(event["operation"], "db.query");
     assert_eq!(event["message"], "invalid digit found in string");
     assert_eq!(event["attributes"]["exception.message"], "invalid digit found in string");
     assert_eq!(event["attributes"]["code.function.name"], "acme::db::save");

@@ -15,7 +15,7 @@ const MOST_INDENT: usize = 24;
 /// Longest value shown.
 const VALUE_CHARS: usize = 48;
 /// Attributes that every span has and nobody looks for in a tree.
-const LEFT_OUT: [&str; 4] = ["code.", "process.", "error.type", "outcome"];
+const LEFT_OUT: [&str; 7] = ["code.", "process.", "error.type", "outcome", "busy_ns", "idle_ns", "polls"];
 
 /// How to draw.
 #[derive(Clone, Copy, Debug, Default)]

@@ -293,7 +293,10 @@ impl Pipeline {
         let correlation = match record.span {
             Span::Current => correlate::current(&self.words),
             Span::None => Correlation::default(),
-            Span::Of(span) => Correlation { span: Some(span), operation: correlate::operation_of(&self.words) },
+            Span::Of(span) => Correlation {
+                span: Some(span),
+                operation: self.words.operation(record.span_name).or_else(|| correlate::operation_of(&self.words)),
+            },
         };
         if !record.always {
             let sampled_out = wanted.export && self.sampler.drops(record.severity, correlation.span.as_ref());

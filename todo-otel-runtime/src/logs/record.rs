@@ -43,6 +43,8 @@ pub(crate) struct Record {
     pub message: String,
     pub attributes: Vec<(Key, AnyValue)>,
     pub span: Span,
+    /// Name of that span where it is not the current one any more; empty = look at the current one.
+    pub span_name: &'static str,
     pub time: SystemTime,
     pub location: Location,
     /// Never rate-limited, never sampled away.
@@ -63,6 +65,7 @@ impl Record {
             message: message.into(),
             attributes: Vec::new(),
             span: Span::Current,
+            span_name: "",
             time: SystemTime::now(),
             location: Location::default(),
             always: false,
@@ -86,6 +89,12 @@ impl Record {
     /// Says which span it belongs to.
     pub fn span(mut self, span: Span) -> Self {
         self.span = span;
+        self
+    }
+
+    /// Says what that span is called, for the kind of operation.
+    pub fn within(mut self, span_name: &'static str) -> Self {
+        self.span_name = span_name;
         self
     }
 

@@ -141,6 +141,7 @@ fn failed(state: &SpanState, outcome: Outcome, fault: &Fault) -> Record {
         root,
     }
     .into_record()
+    .within(meta.name)
 }
 
 /// An HTTP status is an answer of the other side: the span says so, but nothing exceptional happened.
@@ -163,7 +164,10 @@ fn event_name(meta: &Meta) -> &'static str {
 
 fn about(state: &SpanState, severity: Severity, what: &str) -> Record {
     let meta = state.meta();
-    Record::new(severity, meta.module, format!("{} {what}", meta.name)).span(span_of(state)).at(location(meta))
+    Record::new(severity, meta.module, format!("{} {what}", meta.name))
+        .span(span_of(state))
+        .within(meta.name)
+        .at(location(meta))
 }
 
 fn location(meta: &Meta) -> Location {
