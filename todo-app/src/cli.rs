@@ -97,8 +97,14 @@ pub enum Command {
     Accept(DecideArgs),
     /// Decline suggestions
     Reject(DecideArgs),
+    /// Take back the last change
+    Undo,
     /// Count what is open, done and late
     Stats,
+    /// Add the todos of a file
+    Import(ImportArgs),
+    /// Print every todo for another program
+    Export(ExportArgs),
     /// Enrich queued todos until stopped
     Worker(WorkerArgs),
     /// Show or create the configuration
@@ -279,6 +285,37 @@ pub struct DecideArgs {
     /// Only this field: category, priority, estimate, due, tags or next_step
     #[arg(long, requires = "todo", value_name = "FIELD")]
     pub field: Option<String>,
+}
+
+/// `todo import`
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// The file, or - for standard input
+    pub file: PathBuf,
+    /// Its format
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "json")]
+    pub format: Format,
+}
+
+/// `todo export`
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Format to print
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "json")]
+    pub format: Format,
+}
+
+/// Formats of todos in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// As `todo export` prints it.
+    Json,
+    /// As `task export` prints it.
+    Taskwarrior,
+    /// One todo a line.
+    TodoTxt,
+    /// With a heading.
+    Csv,
 }
 
 /// `todo worker`

@@ -144,3 +144,66 @@ fn verbs_that_need_no_database_make_none() {
     assert!(home.fails(6, &["config", "init"]).contains("hint:"), "never over an existing file");
     assert!(!home.database().exists());
 }
+
+#[test]
+fn changes_can_be_taken_back() {
+    let home = Home::new();
+    home.ok(&["add", "one", "--no-enrich"]);
+    home.ok(&["add", "two", "--no-enrich"]);
+    home.ok(&["delete", "1", "2"]);
+    assert_eq!(home.ok(&["undo"]), "Took back delete: #1 one\nTook back delete: #2 two\n");
+    assert_eq!(titles(&home.json(&["list"])).len(), 2);
+    assert_eq!(home.json(&["undo"])["operation"], "add");
+    assert_eq!(titles(&home.json(&["list"])), ["one"]);
+    home.ok(&["undo"]);
+    assert_eq!(home.ok(&["undo"]), "Nothing to take back.\n");
+}
+
+#[test]
+fn todos_travel_between_programs() {
+    let home = Home::new();
+    home.ok(&[
+        "add",
+        "Plant a tree",
+        "--no-enrich",
+        "-p",
+        "high",
+        "--due",
+        "2030-05-01",
+        "-t",
+        "garden",
+        "--project",
+        "home",
+    ]);
+    home.ok(&["add", "Pay rent", "--no-enrich"]);
+    home.ok(&["complete", "2"]);
+    for format in ["json", "taskwarrior", "todo-txt", "csv"] {
+        let file = home.path().join(format);
+        std::fs::write(&file, home.ok(&["export", "--format", format])).unwrap();
+        let other = Home::new();
+        let file = file.to_str().unwrap();
+        let imported = other.json(&["import", file, "--format", format]);
+        assert_eq!((&imported["imported"], &imported["skipped"]), (&json!(2), &json!(0)), "{format}");
+        let listed = other.json(&["list", "--all", "--sort", "id"]);
+        assert_eq!(titles(&listed), ["Plant a tree", "Pay rent"], "{format}");
+        let first = &listed["todos"][0];
+        assert_eq!(
+            (&first["due"], &first["priority"], &first["project"]),
+            (&json!("2030-05-01"), &json!("high"), &json!("home"))
+        );
+        assert_eq!(listed["todos"][1]["status"], "done", "{format}");
+        if matches!(format, "json" | "taskwarrior") {
+            assert_eq!(
+                other.json(&["import", file, "--format", format])["skipped"],
+                2,
+                "the same again is nothing new"
+            );
+        }
+        other.ok(&["undo"]);
+        assert!(titles(&other.json(&["list", "--all"])).is_empty(), "{format}");
+    }
+    std::fs::write(home.path().join("bad"), "[{\"title\": \"ok\"}, {\"title\": \"\"}]").unwrap();
+    assert!(home.fails(65, &["import", "bad"]).contains("entry 2: the title is empty"));
+    assert!(home.fails(1, &["import", "missing"]).contains("reading missing"));
+    assert_eq!(titles(&home.json(&["list", "--all"])).len(), 2, "nothing of a bad file is stored");
+}

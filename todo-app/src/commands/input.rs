@@ -4,7 +4,8 @@ use jiff::civil::Date;
 
 use crate::{
     app::App,
-    domain::{Invalid, Priority, date},
+    cli,
+    domain::{Invalid, Priority, date, exchange},
     error::Result,
 };
 
@@ -18,6 +19,16 @@ pub fn or_none<T>(text: &str, parse: impl FnOnce(&str) -> Result<T>) -> Result<O
     match text.trim() {
         "" | "none" => Ok(None),
         text => parse(text).map(Some),
+    }
+}
+
+/// A format of the command line in the words of the domain.
+pub fn format(format: cli::Format) -> exchange::Format {
+    match format {
+        cli::Format::Json => exchange::Format::Json,
+        cli::Format::Taskwarrior => exchange::Format::Taskwarrior,
+        cli::Format::TodoTxt => exchange::Format::TodoTxt,
+        cli::Format::Csv => exchange::Format::Csv,
     }
 }
 

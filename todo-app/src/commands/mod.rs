@@ -43,6 +43,8 @@ mod config;
 mod delete;
 mod edit;
 mod enrich;
+mod export;
+mod import;
 mod input;
 mod list;
 mod reject;
@@ -51,6 +53,7 @@ mod show;
 mod stats;
 mod suggestions;
 mod telemetry;
+mod undo;
 mod version;
 mod worker;
 
@@ -71,6 +74,9 @@ pub fn run(cli: Cli, app: &mut App) -> Result<()> {
         Command::Suggestions(args) => suggestions::run(app, args),
         Command::Accept(args) => accept::run(app, args),
         Command::Reject(args) => reject::run(app, args),
+        Command::Undo => undo::run(app, ()),
+        Command::Import(args) => import::run(app, args),
+        Command::Export(args) => export::run(app, args),
         Command::Stats => stats::run(app, ()),
         Command::Worker(args) => worker::run(app, args),
         Command::Config(args) => config::run(app, args),

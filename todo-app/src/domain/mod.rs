@@ -2,6 +2,7 @@
 //! the test below reads these files and holds them to it.
 
 pub mod date;
+pub mod exchange;
 pub mod filter;
 pub mod limits;
 pub mod suggestion;

@@ -13,6 +13,8 @@
 //! | `stats` | `{"stats": {…}}` |
 //! | `config show` | `{"config": [{"key", "value", "source"}], "file"}` |
 //! | `config init`, `config path` | `{"file"}` |
+//! | `undo` | `{"operation": "complete", "todos": [Todo]}`; `null` when there was nothing to take back |
+//! | `import` | `{"imported": n, "skipped": n}` |
 //! | `telemetry status` | `{"spools": [{"endpoint", "waiting": {"spans", "metrics", "logs"}, …}]}` |
 //! | `telemetry flush` | `{"delivered": {…}, "left": {…}}` |
 //! | `telemetry purge` | `{"files", "removed": {…}}` |
@@ -290,6 +292,22 @@ pub struct Setting {
 #[expect(missing_docs, reason = "see the table of shapes")]
 pub struct File {
     pub file: String,
+}
+
+/// `{"operation", "todos"}`
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "see the table of shapes")]
+pub struct Undone<'a> {
+    pub operation: Option<String>,
+    pub todos: Vec<TodoView<'a>>,
+}
+
+/// `{"imported", "skipped"}`
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "see the table of shapes")]
+pub struct Import {
+    pub imported: usize,
+    pub skipped: usize,
 }
 
 /// Spans, data points and log records.

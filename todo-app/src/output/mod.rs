@@ -105,6 +105,20 @@ impl Output {
         self.text("\n")
     }
 
+    /// Todos in a format of other programs. Into a file or pipe they go as they are; a terminal gets them escaped, and
+    /// JSON is escaped everywhere, as that changes nothing for its readers.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    #[todo_otel_runtime::traced(name = "cli.display.results")]
+    pub fn export(&mut self, text: &str, json: bool) -> Result<()> {
+        match (json, self.width.is_some()) {
+            (true, _) => self.text(&escape_json(text)),
+            (false, true) => self.text(&escape_lines(text)),
+            (false, false) => self.text(text),
+        }
+    }
+
     /// Hands over what is still buffered.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use diesel::SqliteConnection;
 mod connection;
 mod error;
 mod jobs;
+mod journal;
 mod migrations;
 mod provider_state;
 mod schema;
@@ -21,6 +22,7 @@ mod todos;
 pub use self::{
     error::StoreError,
     jobs::{Job, JobOutcome, MAX_ATTEMPTS, NewJob, TraceContext},
+    journal::Undone,
     stats::Stats,
     suggestions::{Choice, NewEnrichment},
 };

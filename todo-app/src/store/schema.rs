@@ -85,6 +85,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    journal (id) {
+        id -> BigInt,
+        operation -> Text,
+        at -> BigInt,
+        undone_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    journal_todos (journal_id, todo_id) {
+        journal_id -> BigInt,
+        todo_id -> BigInt,
+        before -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(todo_tags -> todos (todo_id));
 diesel::joinable!(suggestions -> enrichments (enrichment_id));
 diesel::allow_tables_to_appear_in_same_query!(todos, todo_tags, enrichments, suggestions);

@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan};
 use todo_otel_runtime::db_span;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, journal,
     schema::{enrichments, suggestions, todos},
     timestamp, todos as todo_rows,
 };
@@ -119,6 +119,7 @@ impl Store {
                 ids.sort_unstable();
                 ids.dedup();
                 let mut changed = Vec::with_capacity(ids.len());
+                let mut before = Vec::with_capacity(ids.len());
                 for id in ids {
                     let mut edit = Edit::default();
                     for suggestion in chosen.iter().filter(|suggestion| suggestion.todo_id == id) {
@@ -127,7 +128,9 @@ impl Store {
                     let current = todo_rows::one(conn, id)?;
                     todo_rows::apply(conn, &current, &edit, now)?;
                     changed.push(todo_rows::one(conn, id)?);
+                    before.push(current);
                 }
+                journal::record(conn, "accept", &before, &[], now)?;
                 let accepted = decide(conn, chosen, SuggestionStatus::Accepted, now)?;
                 Ok((changed, accepted))
             })

@@ -376,3 +376,63 @@ fn stats_count_the_list() {
     assert_eq!(stats.completed_by_day, [(day, 1)]);
     let _ = &fixture.folder;
 }
+
+#[test]
+fn every_change_can_be_taken_back_newest_first() {
+    let fixture = fixture();
+    let todo = fixture.store.create(&NewTodo { tags: vec!["old".into()], ..new("one") }, None, now()).unwrap();
+    let offered = fixture.suggest(&todo, &[SuggestionValue::Priority(Priority::High)]);
+    fixture.store.accept(&Choice::Ids(vec![offered[0].id]), now()).unwrap();
+    let edit = Edit { title: Some("two".into()), remove_tags: vec!["old".into()], ..Edit::default() };
+    fixture.store.update(todo.id, &edit, None, now()).unwrap();
+    fixture.store.complete(&[todo.id], now()).unwrap();
+    fixture.store.delete(&[todo.id], now()).unwrap();
+
+    let undo = || fixture.store.undo(now()).unwrap().map(|undone| (undone.operation, undone.todos));
+    let (operation, todos) = undo().unwrap();
+    assert_eq!((operation.as_str(), todos[0].status), ("delete", Status::Done));
+    let (operation, todos) = undo().unwrap();
+    assert_eq!((operation.as_str(), todos[0].status, todos[0].completed_at), ("complete", Status::Open, None));
+    let (operation, todos) = undo().unwrap();
+    assert_eq!(
+        (operation.as_str(), todos[0].title.as_str(), todos[0].tags.as_slice()),
+        ("edit", "one", &["old".to_owned()][..])
+    );
+    let (operation, todos) = undo().unwrap();
+    assert_eq!((operation.as_str(), todos[0].priority), ("accept", None));
+    let (operation, todos) = undo().unwrap();
+    assert_eq!((operation.as_str(), todos.len()), ("add", 1));
+    assert!(fixture.store.list(&Filter { status: StatusFilter::All, ..Filter::default() }).unwrap().is_empty());
+    assert_eq!(undo(), None);
+}
+
+#[test]
+fn deleted_todos_go_for_good_after_a_month() {
+    let fixture = fixture();
+    let (gone, kept) = (fixture.add("gone"), fixture.add("kept"));
+    fixture.store.delete(&[gone.id], now()).unwrap();
+    assert_eq!(fixture.store.clean_up(now()).unwrap(), 0);
+    let later = now().checked_add((31 * 24).hours()).unwrap();
+    assert_eq!(fixture.store.clean_up(later).unwrap(), 1);
+    assert_eq!(fixture.store.get(&[kept.id]).unwrap().len(), 1);
+    assert_eq!(fixture.store.undo(later).unwrap(), None, "nothing is left to take back");
+}
+
+#[test]
+fn an_older_file_is_backed_up_and_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("todo.db");
+    let mut conn = connection::connect(&path).unwrap();
+    let first = include_str!("../../migrations/sqlite/0001_initial/up.sql");
+    conn.batch_execute(&format!("{first}; PRAGMA application_id = 0x544f444f; PRAGMA user_version = 1;")).unwrap();
+    conn.batch_execute("INSERT INTO todos (uuid, title, created_at, updated_at) VALUES ('u', 'old', 1, 1)").unwrap();
+    drop(conn);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.list(&Filter::default()).unwrap()[0].title, "old");
+    assert_eq!(ask(&store, "SELECT CAST(user_version AS TEXT) AS text FROM pragma_user_version"), "2");
+    let backup = folder.path().join("todo.db.backup-v1");
+    assert_eq!(std::fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    let copy = connection::connect(&backup).unwrap();
+    let copy = Store { inner: Arc::new(Inner { path: backup, idle: Mutex::new(vec![copy]) }) };
+    assert_eq!(ask(&copy, "SELECT title AS text FROM todos"), "old");
+}

@@ -12,11 +12,13 @@ use jiff::Timestamp;
 use todo_otel_runtime::db_span;
 
 use super::{
-    NewJob, Store, StoreError, jobs,
+    NewJob, Store, StoreError, jobs, journal,
     schema::{enrichments, todo_tags, todos},
     suggestions, timestamp,
 };
-use crate::domain::{DueFilter, Edit, Field, Filter, NewTodo, Priority, Sort, Status, StatusFilter, Todo};
+use crate::domain::{
+    DueFilter, Edit, Field, Filter, NewTodo, Priority, Sort, Status, StatusFilter, Todo, exchange::Imported,
+};
 
 /// Tags of the row, joined; a tag holds no comma.
 const TAGS: &str = "(SELECT group_concat(tag, ',') FROM todo_tags WHERE todo_tags.todo_id = todos.id)";
@@ -54,6 +56,21 @@ struct NewRow<'a> {
     updated_at: i64,
 }
 
+impl<'a> NewRow<'a> {
+    fn from(new: &'a NewTodo, now_ms: i64) -> Self {
+        NewRow {
+            uuid: &new.uuid,
+            title: &new.title,
+            description: new.description.as_deref(),
+            priority: new.priority.map(Priority::rank),
+            project: new.project.as_deref(),
+            due: new.due.map(|due| due.to_string()),
+            created_at: now_ms,
+            updated_at: now_ms,
+        }
+    }
+}
+
 #[derive(AsChangeset, Default)]
 #[diesel(table_name = todos)]
 struct Changes {
@@ -80,23 +97,48 @@ impl Store {
             conn.immediate_transaction(|conn| {
                 let now_ms = now.as_millisecond();
                 let id = diesel::insert_into(todos::table)
-                    .values(NewRow {
-                        uuid: &new.uuid,
-                        title: &new.title,
-                        description: new.description.as_deref(),
-                        priority: new.priority.map(Priority::rank),
-                        project: new.project.as_deref(),
-                        due: new.due.map(|due| due.to_string()),
-                        created_at: now_ms,
-                        updated_at: now_ms,
-                    })
+                    .values(NewRow::from(new, now_ms))
                     .returning(todos::id)
                     .get_result::<i64>(conn)?;
                 add_tags(conn, id, &new.tags)?;
                 if let Some(job) = job {
                     jobs::insert(conn, id, job, now)?;
                 }
+                journal::record(conn, "add", &[], &[id], now)?;
                 one(conn, id)
+            })
+        })
+    }
+
+    /// Adds todos of a file in one transaction; returns how many were new. One whose key is known already is left as
+    /// it is.
+    ///
+    /// # Errors
+    /// As every method of the store; on an error none was added.
+    #[db_span(name = "db.todo.create", system = "sqlite", operation = "BATCH INSERT", collection = "todos")]
+    pub fn import(&self, imported: &[Imported], now: Timestamp) -> Result<usize, StoreError> {
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let now_ms = now.as_millisecond();
+                let mut created = Vec::with_capacity(imported.len());
+                for Imported { todo, done } in imported {
+                    let status = if *done { Status::Done } else { Status::Open };
+                    let id = diesel::insert_or_ignore_into(todos::table)
+                        .values((
+                            NewRow::from(todo, now_ms),
+                            todos::status.eq(status.as_str()),
+                            todos::completed_at.eq(done.then_some(now_ms)),
+                        ))
+                        .returning(todos::id)
+                        .get_result::<i64>(conn)
+                        .optional()?;
+                    if let Some(id) = id {
+                        add_tags(conn, id, &todo.tags)?;
+                        created.push(id);
+                    }
+                }
+                journal::record(conn, "import", &[], &created, now)?;
+                Ok(created.len())
             })
         })
     }
@@ -215,6 +257,7 @@ impl Store {
                     return Err(StoreError::Conflict { todo_id: id });
                 }
                 apply(conn, &current, edit, now)?;
+                journal::record(conn, "edit", &[current], &[], now)?;
                 suggestions::expire_fields(conn, id, &touched(edit), now)?;
                 one(conn, id)
             })
@@ -267,6 +310,13 @@ impl Store {
                         suggestions::expire_fields(conn, todo.id, &Field::ALL, now)?;
                     }
                 }
+                let changed: Vec<Todo> = before.iter().filter(|todo| todo.status != status).cloned().collect();
+                let operation = match status {
+                    Status::Open => "reopen",
+                    Status::Done => "complete",
+                    Status::Deleted => "delete",
+                };
+                journal::record(conn, operation, &changed, &[], now)?;
                 if status == Status::Deleted { Ok(before) } else { many(conn, ids) }
             })
         })
@@ -327,7 +377,7 @@ fn many(conn: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<Todo>, StoreErro
     Ok(found)
 }
 
-fn add_tags(conn: &mut SqliteConnection, id: i64, tags: &[String]) -> Result<(), StoreError> {
+pub(super) fn add_tags(conn: &mut SqliteConnection, id: i64, tags: &[String]) -> Result<(), StoreError> {
     let rows: Vec<_> = tags.iter().map(|tag| (todo_tags::todo_id.eq(id), todo_tags::tag.eq(tag))).collect();
     if !rows.is_empty() {
         diesel::insert_or_ignore_into(todo_tags::table).values(rows).execute(conn)?;

@@ -35,6 +35,9 @@ const LEASE: Duration = Duration::from_secs(180);
 /// Pause when the queue is empty.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// How often old suggestions, changes and deleted todos are looked for.
+const CLEAN_UP: Duration = Duration::from_secs(3600);
+
 /// How often signals are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -69,6 +72,7 @@ pub fn run(app: &mut App, concurrency: usize, once: bool) -> Result<()> {
 async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: usize, once: bool) -> Result<()> {
     let owner = format!("{}-{}", app.process.pid, uuid::Uuid::new_v4());
     let mut running: JoinSet<Result<(), StoreError>> = JoinSet::new();
+    let mut clean_up_at = Instant::now();
     let mut idle_until = tokio::time::Instant::now();
     while app.signals.received().is_none() {
         while let Some(ended) = running.try_join_next() {
@@ -95,6 +99,12 @@ async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: 
             for job in jobs {
                 let (store, enricher, clock) = (store.clone(), Arc::clone(enricher), app.clock.clone());
                 running.spawn(async move { process(&store, &enricher, &clock, &job).await });
+            }
+        }
+        if Instant::now() >= clean_up_at {
+            clean_up_at = Instant::now() + CLEAN_UP;
+            if let Err(error) = blocking(|| clean_up(store, app.clock.now())) {
+                report(Ok(Err(error)));
             }
         }
         tokio::time::sleep(TICK).await;
@@ -128,6 +138,13 @@ fn poll(store: &Store, owner: &str, count: usize, now: Timestamp) -> Result<Vec<
         todo_otel_runtime::add_link(&context);
     }
     Ok(jobs)
+}
+
+/// Lets old suggestions expire and forgets what nobody can take back any more.
+#[traced(name = "worker.cleanup.run", root, output(todo.count = |gone| *gone))]
+fn clean_up(store: &Store, now: Timestamp) -> Result<usize, StoreError> {
+    store.expire_suggestions(now)?;
+    store.clean_up(now)
 }
 
 /// Tells the scrape page how long the queue is, and `/readyz` whether the database answers. Looked at every few
