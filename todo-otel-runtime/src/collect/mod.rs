@@ -38,7 +38,7 @@ pub(crate) use self::{
 };
 use crate::{
     config::{KeepConfig, Redactor, Role, TracesConfig},
-    record::{callsite, clock, otel, sampling, value},
+    record::{callsite, clock, fork, otel, sampling, value},
 };
 
 /// Something that the collector's thread does every so often.
@@ -127,6 +127,7 @@ static WANTED: AtomicBool = AtomicBool::new(false);
 /// Starts recording. A collector that is still running is replaced; it keeps what it has until it is shut down.
 pub(crate) fn start(options: Options) -> Handle {
     clock::start();
+    fork::watch();
     let traces = options.traces;
     let tail = traces.keep != KeepConfig::default();
     value::set_length_limit(traces.limits.value_length);

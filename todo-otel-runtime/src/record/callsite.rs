@@ -82,6 +82,10 @@ impl Callsite {
     #[cold]
     #[inline(never)]
     fn register(&'static self) -> u64 {
+        // The lock may have been held by a thread that the child does not have.
+        if super::fork::is_child() {
+            return 0;
+        }
         let mut registry = lock();
         if !self.linked.swap(true, Ordering::Relaxed) {
             let id = registry.sites.len() as u64;

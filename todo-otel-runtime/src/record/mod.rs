@@ -2,12 +2,13 @@
 //!
 //! No lock, no allocation and no formatting on the way of a call that succeeds; one relaxed load when it is switched off.
 //! What becomes of the records is `collect`. `unsafe` is in `ring`, `clock`, `callsite`, `span`, `frame`, `future`,
-//! `current` and `red` only.
+//! `current`, `fork` and `red` only.
 
 pub(crate) mod callsite;
 pub(crate) mod clock;
 pub(crate) mod current;
 pub(crate) mod failure;
+pub(crate) mod fork;
 pub(crate) mod frame;
 pub(crate) mod future;
 pub(crate) mod id;

@@ -3,30 +3,25 @@
 //! A record is published as a whole by one release store, so that the reader never sees half of one. A record that finds no
 //! room is not written; its writer counts. What the words mean is `wire.rs`.
 
-#[cfg(loom)]
-use loom::{
-    cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
-use std::cell::Cell;
-#[cfg(not(loom))]
+use std::{cell::Cell, sync::Arc};
+#[cfg(not(all(test, ring_model)))]
 use std::{
     cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+#[cfg(all(test, ring_model))]
+use loom::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// Words in a ring: 1 MiB.
-#[cfg(not(any(loom, miri)))]
+#[cfg(not(any(ring_model, miri)))]
 pub(crate) const WORDS: u64 = 1 << 17;
-#[cfg(loom)]
+#[cfg(all(test, ring_model))]
 pub(crate) const WORDS: u64 = 4;
-#[cfg(all(miri, not(loom)))]
+#[cfg(all(miri, not(ring_model)))]
 pub(crate) const WORDS: u64 = 1 << 9;
 
 /// Keeps what two threads write off each other's cache lines.
@@ -81,7 +76,7 @@ impl Ring {
         (head - tail) as usize
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(all(test, ring_model)))]
     fn copy(&self, tail: u64, head: u64, out: &mut Vec<u64>) {
         let (from, to) = ((tail & (WORDS - 1)) as usize, (head & (WORDS - 1)) as usize);
         let words = self.words.as_ptr().cast::<u64>();
@@ -98,7 +93,7 @@ impl Ring {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(all(test, ring_model))]
     fn copy(&self, tail: u64, head: u64, out: &mut Vec<u64>) {
         for at in tail..head {
             // SAFETY: as above; loom checks it.
@@ -123,14 +118,14 @@ impl Ring {
 }
 
 /// Zeroed by the allocator, so that memory is only touched where records were written.
-#[cfg(not(loom))]
+#[cfg(not(all(test, ring_model)))]
 fn zeroed() -> Box<[Word]> {
     let words = Box::into_raw(vec![0u64; WORDS as usize].into_boxed_slice());
     // SAFETY: `Word` is a transparent wrapper of `u64`; ownership goes from one box to the other.
     unsafe { Box::from_raw(words as *mut [Word]) }
 }
 
-#[cfg(loom)]
+#[cfg(all(test, ring_model))]
 fn zeroed() -> Box<[Word]> {
     (0..WORDS).map(|_| Word(UnsafeCell::new(0))).collect()
 }
@@ -238,11 +233,11 @@ impl Producer {
         let index = (at & (WORDS - 1)) as usize;
         // SAFETY: callers have checked room, which implies a ring; the index is reduced to its length; the word lies
         // beyond the head, where the consumer does not read.
-        #[cfg(not(loom))]
+        #[cfg(not(all(test, ring_model)))]
         unsafe {
             (*(&raw const (*self.ring.get()).words)).as_ptr().add(index).cast::<u64>().cast_mut().write(word)
         };
-        #[cfg(loom)]
+        #[cfg(all(test, ring_model))]
         if let Some(ring) = self.ring() {
             // SAFETY: as above; loom checks it.
             ring.words[index].0.with_mut(|slot| unsafe { *slot = word });
@@ -283,7 +278,7 @@ pub(crate) enum Room {
     NoRing,
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(ring_model)))]
 mod tests {
     use super::*;
 
@@ -379,7 +374,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, ring_model))]
 mod model {
     use super::*;
 

@@ -133,3 +133,31 @@ fn an_exporter_may_be_instrumented_and_may_panic() {
     assert!(counts.panicked >= 1);
     assert!(alone.exported.all().iter().any(|span| span.name == "work"), "the others got theirs");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_forked_child_records_nothing_and_its_parent_goes_on() {
+    unsafe extern "C" {
+        fn fork() -> i32;
+        fn _exit(code: i32) -> !;
+        fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+    }
+    let alone = alone(|_| {});
+    traced!(site!("before"), ());
+    // SAFETY: the child only makes calls that are switched off and leaves by `_exit`.
+    let child = unsafe { fork() };
+    if child == 0 {
+        let known = traced!(site!("in the child"), current::current().is_none());
+        let below = traced!(site!("registered in the child"), current::current().is_none());
+        // SAFETY: ends the process without running anything of the parent's.
+        unsafe { _exit(if known && below { 7 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is a valid place; the child is ours.
+    assert_eq!(unsafe { waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status >> 8, 7, "the child saw no span");
+    traced!(site!("after"), ());
+    assert!(alone.handle.flush(soon()));
+    let spans = alone.exported.all();
+    assert_eq!(spans.iter().map(|span| span.name.as_ref()).collect::<Vec<_>>(), ["before", "after"]);
+}
