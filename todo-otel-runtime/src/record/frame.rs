@@ -2,6 +2,8 @@
 //!
 //! Both find the call they belong to through the thread-local, and both evaluate nothing when the call does not need it.
 
+use std::ptr;
+
 use super::{
     callsite::{self, Callsite},
     local::{self, Local},
@@ -32,17 +34,23 @@ pub fn attributes(site: &'static Callsite, write: impl FnOnce(&mut Writer<'_>)) 
     if site.bits() & callsite::ATTRIBUTES == 0 {
         return;
     }
+    let Some((local, span)) = expected(site) else { return };
+    // SAFETY: the thread-local has no destructor, and this thread does not end before this function.
+    let local = unsafe { &*local };
+    let frame = local.frame.get();
+    write(&mut Writer { local, span, at: 0 });
+    // The values may have been calls of annotated functions; this one is still running.
+    local.frame.set(frame);
+}
+
+/// The span of the call that has just begun at `site`, if it is recorded.
+#[inline(never)]
+fn expected(site: &'static Callsite) -> Option<(*const Local, u64)> {
     local::with(|local| {
-        let frame = local.frame.get();
         // SAFETY: a frame is put there by a call that is running on this thread, and taken away when the thread leaves it.
-        let Some(state) = (unsafe { frame.as_ref() }) else { return };
-        if !state.is_of(site) || !state.is_recorded() {
-            return;
-        }
-        write(&mut Writer { local, span: state.id(), at: 0 });
-        // The values may have been calls of annotated functions; this one is still running.
-        local.frame.set(frame);
-    });
+        let state = unsafe { local.frame.get().as_ref() }?;
+        (state.is_of(site) && state.is_recorded()).then(|| (ptr::from_ref(local), state.id()))
+    })
 }
 
 /// A label value, for the array that `labels` wants.

@@ -17,9 +17,9 @@ use super::{
     callsite::Callsite,
     clock, failure,
     local::{self, Local},
-    outcome::{Exit, Outcome},
+    outcome::{Exit, Fault, Outcome},
     root::{self, Start},
-    span::{ATTACHED, CURRENT, LOGGED, Polled, RECORDED, Returns, SpanState, end_of},
+    span::{ATTACHED, CURRENT, LOGGED, Polled, RECORDED, Returns, SpanState, begin_specially, end_of},
     wire,
 };
 
@@ -83,44 +83,44 @@ impl<F, C> Run<F, C> {
             let Run { inner, call, exit } = self.get_unchecked_mut();
             (call, exit, Pin::new_unchecked(inner))
         };
-        if this.phase == Phase::Quiet {
-            return poll(inner);
-        }
-        let Some(previous) = this.enter() else { return poll(inner) };
-        this.polls += 1;
-        let busy = this.state.has(RECORDED) && BUSY.load(Relaxed);
-        let since = match this.polls {
-            1 => this.state.start.get(),
-            _ if busy => clock::now(),
-            _ => 0,
-        };
-        this.phase = Phase::Quiet;
-        let unwinding = Unwinding { state: &this.state, previous, polls: this.polls, busy: this.busy, since };
+        let entry = if this.phase == Phase::Quiet { None } else { this.enter() };
+        let call: *mut Call = this;
+        // The body is polled in one place only, so that there is one copy of its code.
+        let unwinding = Unwinding { call, entry };
         let result = poll(inner);
-        std::mem::forget(unwinding);
-        let Poll::Ready(value) = &result else {
-            this.pause(previous, busy, since);
+        let Some(entry) = entry else {
+            std::mem::forget(unwinding);
             return result;
         };
-        if !is_end(value) {
-            this.pause(previous, busy, since);
-            return result;
+        // SAFETY: `call` came from the reference above, which is not used any more; the guard does not look before it drops.
+        let call = unsafe { &mut *call };
+        match &result {
+            Poll::Ready(value) if is_end(value) => {
+                let end = end_of(&call.state);
+                let mut seen = Exit::new(&call.state);
+                if let Some(look) = look.take() {
+                    exit(look, value, &mut seen);
+                }
+                let Exit { outcome, fault, .. } = seen;
+                std::mem::forget(unwinding);
+                call.end(entry, end, outcome, fault);
+            }
+            _ => {
+                std::mem::forget(unwinding);
+                call.pause(entry);
+            }
         }
-        let end = end_of(&this.state);
-        if busy {
-            this.busy += end.saturating_sub(since);
-        }
-        let mut seen = Exit::new(&this.state);
-        if let Some(look) = look.take() {
-            let unwinding = Unwinding { state: &this.state, previous, polls: this.polls, busy: this.busy, since };
-            look_at(look, value, &mut seen, exit);
-            std::mem::forget(unwinding);
-        }
-        let Exit { outcome, fault, .. } = seen;
-        this.state.leave(previous);
-        this.state.finish(end, outcome, fault, Some(this.polled()));
         result
     }
+}
+
+/// A thread is inside of a poll.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// What was current before.
+    previous: *const SpanState,
+    /// When this poll began; 0 = not measured.
+    since: u64,
 }
 
 impl Call {
@@ -128,32 +128,44 @@ impl Call {
         Polled { polls: self.polls, busy: self.busy }
     }
 
-    #[inline(always)]
-    fn pause(&mut self, previous: *const SpanState, busy: bool, since: u64) {
-        if busy {
-            self.busy += clock::now().saturating_sub(since);
+    #[inline(never)]
+    fn pause(&mut self, entry: Entry) {
+        if entry.since != 0 {
+            self.busy += clock::now().saturating_sub(entry.since);
         }
-        self.state.leave(previous);
+        self.state.leave(entry.previous);
         self.phase = Phase::Running;
     }
 
-    /// The thread comes in; `None` when there is nothing to record.
-    #[inline(always)]
-    fn enter(&mut self) -> Option<*const SpanState> {
+    #[inline(never)]
+    fn end(&mut self, entry: Entry, end: u64, outcome: Outcome, fault: Option<Box<Fault>>) {
+        if entry.since != 0 {
+            self.busy += end.saturating_sub(entry.since);
+        }
+        self.state.leave(entry.previous);
+        self.state.finish(end, outcome, fault, Some(self.polled()));
+    }
+
+    /// The thread comes in; `None` when there is nothing to record. Until `pause` or `end` the call is over if it unwinds.
+    #[inline(never)]
+    fn enter(&mut self) -> Option<Entry> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Quiet);
         let state = &self.state;
-        match self.phase {
+        let previous = match phase {
             Phase::New => {
                 let site = state.site()?;
                 let bits = site.bits();
-                let (flags, previous) = if Callsite::is_on(bits) { state.begin(site, bits) } else { (0, ptr::null()) };
+                if !Callsite::is_on(bits) {
+                    return None;
+                }
+                let (flags, previous) = state.begin_here(site, bits);
                 if flags == 0 {
-                    self.phase = Phase::Quiet;
                     return None;
                 }
                 if flags & (ATTACHED | LOGGED) != 0 {
                     begin_specially(state);
                 }
-                Some(previous)
+                previous
             }
             Phase::Begun => {
                 state.start.set(clock::now());
@@ -162,25 +174,17 @@ impl Call {
                 if state.has(LOGGED) {
                     failure::entered(state);
                 }
-                Some(previous)
+                previous
             }
-            _ => Some(enter_again(state)),
-        }
-    }
-}
-
-#[inline(always)]
-fn look_at<C, T>(look: C, value: &T, seen: &mut Exit<'_>, exit: impl FnOnce(C, &T, &mut Exit<'_>)) {
-    exit(look, value, seen);
-}
-
-#[cold]
-fn begin_specially(state: &SpanState) {
-    if state.has(ATTACHED) {
-        root::attach(state);
-    }
-    if state.has(LOGGED) {
-        failure::entered(state);
+            _ => enter_again(state),
+        };
+        self.polls += 1;
+        let since = match self.polls {
+            _ if !state.has(RECORDED) || !BUSY.load(Relaxed) => 0,
+            1 => state.start.get(),
+            _ => clock::now(),
+        };
+        Some(Entry { previous, since })
     }
 }
 
@@ -203,19 +207,22 @@ fn enter_again(state: &SpanState) -> *const SpanState {
 }
 
 /// Ends the call when a poll unwinds.
-struct Unwinding<'a> {
-    state: &'a SpanState,
-    previous: *const SpanState,
-    polls: u32,
-    busy: u64,
-    since: u64,
+struct Unwinding {
+    call: *mut Call,
+    entry: Option<Entry>,
 }
 
-impl Drop for Unwinding<'_> {
+impl Drop for Unwinding {
+    #[cold]
     fn drop(&mut self) {
-        let busy = self.busy + clock::now().saturating_sub(self.since);
-        self.state.leave(self.previous);
-        self.state.abandon(Outcome::Panic, Some(Polled { polls: self.polls, busy }));
+        let Some(entry) = self.entry else { return };
+        // SAFETY: the call outlives the poll, whose other references to it are not used while it unwinds.
+        let call = unsafe { &mut *self.call };
+        if entry.since != 0 {
+            call.busy += clock::now().saturating_sub(entry.since);
+        }
+        call.state.leave(entry.previous);
+        call.state.abandon(Outcome::Panic, Some(call.polled()));
     }
 }
 

@@ -3,7 +3,7 @@
 //! A child copies ids by value from its parent's state, so that no state outlives its call. The end is written whole, so
 //! that the collector needs to remember nothing but attributes. Futures are in `future`, new traces in `root`.
 
-use std::{cell::Cell, marker::PhantomData, ptr, sync::Arc};
+use std::{cell::Cell, marker::PhantomData, mem::MaybeUninit, ptr, sync::Arc};
 
 use opentelemetry::{Context, trace::TraceState};
 
@@ -175,8 +175,13 @@ impl SpanState {
     /// Begins the call: decides whether there is a span, takes ids, takes the time. 0 = there is nothing to do.
     ///
     /// The state must stay where it is until `leave` with the pointer that is returned here.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn begin(&self, site: &'static Callsite, bits: u64) -> (u32, *const SpanState) {
+        self.begin_here(site, bits)
+    }
+
+    #[inline(always)]
+    pub(crate) fn begin_here(&self, site: &'static Callsite, bits: u64) -> (u32, *const SpanState) {
         local::with(|local| {
             let previous = local.current.get();
             let mut flags = 0;
@@ -270,7 +275,7 @@ impl SpanState {
     }
 
     /// The thread leaves the call, for now or for good.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn leave(&self, previous: *const SpanState) {
         if self.has(CURRENT | FRAME) {
             local::with(|local| {
@@ -287,8 +292,31 @@ impl SpanState {
         }
     }
 
+    /// Leaves a call that returned, and writes what it was.
+    ///
+    /// Not inlined, like `begin`: the code of a call site stays small, and here the thread-local is two instructions away.
+    #[inline(never)]
+    pub(crate) fn end(
+        &self,
+        previous: *const SpanState,
+        end: u64,
+        outcome: Outcome,
+        fault: Option<Box<Fault>>,
+        polled: Option<Polled>,
+    ) {
+        self.leave(previous);
+        self.finish(end, outcome, fault, polled);
+    }
+
+    /// As `end`, for a plain call that simply succeeded.
+    #[inline(never)]
+    pub(crate) fn end_ok(&self, previous: *const SpanState, end: u64) {
+        self.leave(previous);
+        self.finish(end, Outcome::Ok, None, None);
+    }
+
     /// Writes what the call was. `leave` has been called or will be.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn finish(&self, end: u64, outcome: Outcome, fault: Option<Box<Fault>>, polled: Option<Polled>) {
         let flags = self.flags.get();
         let plain = fault.is_none() && outcome == Outcome::Ok && flags & (LOGGED | EXTRA) == 0;
@@ -441,16 +469,24 @@ pub(crate) struct Polled {
     pub(crate) busy: u64,
 }
 
+/// A state that is only written when there is something to do.
+type Slot = MaybeUninit<SpanState>;
+
 /// Ends the call when it unwinds.
-struct Unwinding<'a> {
-    state: &'a SpanState,
+struct Unwinding {
+    /// Null when there is nothing to do.
+    state: *const SpanState,
     previous: *const SpanState,
 }
 
-impl Drop for Unwinding<'_> {
+impl Drop for Unwinding {
+    #[cold]
     fn drop(&mut self) {
-        self.state.leave(self.previous);
-        self.state.abandon(Outcome::Panic, None);
+        // SAFETY: null, or the state that `run_body` was given, which outlives this guard.
+        if let Some(state) = unsafe { self.state.as_ref() } {
+            state.leave(self.previous);
+            state.abandon(Outcome::Panic, None);
+        }
     }
 }
 
@@ -463,9 +499,9 @@ pub fn call<R>(
     exit: impl FnOnce(&R, &mut Exit<'_>),
 ) -> R {
     let bits = site.bits();
-    let state = SpanState::new();
-    let (flags, previous) = if Callsite::is_on(bits) { state.begin(site, bits) } else { (0, ptr::null()) };
-    run_body(&state, flags, previous, body, exit)
+    let mut slot = Slot::uninit();
+    let (state, previous) = if Callsite::is_on(bits) { begin_in(&mut slot, site, bits) } else { NOTHING };
+    run_body(state, previous, body, exit)
 }
 
 /// A call whose parent, links or baggage are given.
@@ -476,37 +512,68 @@ pub fn call_with<R>(
     body: impl FnOnce() -> R,
     exit: impl FnOnce(&R, &mut Exit<'_>),
 ) -> R {
-    let state = SpanState::new();
-    let (flags, previous) = start.begin(&state);
-    run_body(&state, flags, previous, body, exit)
+    let mut slot = Slot::uninit();
+    let state: &SpanState = slot.write(SpanState::new());
+    let (flags, previous) = start.begin(state);
+    if flags & (ATTACHED | LOGGED) != 0 {
+        begin_specially(state);
+    }
+    let state = if flags == 0 { ptr::null() } else { ptr::from_ref(state) };
+    run_body(state, previous, body, exit)
 }
 
-#[inline(always)]
-fn run_body<R>(
-    state: &SpanState,
-    flags: u32,
-    previous: *const SpanState,
-    body: impl FnOnce() -> R,
-    exit: impl FnOnce(&R, &mut Exit<'_>),
-) -> R {
+const NOTHING: (*const SpanState, *const SpanState) = (ptr::null(), ptr::null());
+
+/// Begins a call whose state will lie in `slot`; null when there is nothing to do.
+#[inline(never)]
+fn begin_in(slot: &mut Slot, site: &'static Callsite, bits: u64) -> (*const SpanState, *const SpanState) {
+    let state: &SpanState = slot.write(SpanState::new());
+    let (flags, previous) = state.begin_here(site, bits);
     if flags == 0 {
-        return body();
+        return NOTHING;
     }
-    let unwinding = Unwinding { state, previous };
-    if flags & ATTACHED != 0 {
+    if flags & (ATTACHED | LOGGED) != 0 {
+        begin_specially(state);
+    }
+    (state, previous)
+}
+
+#[cold]
+#[inline(never)]
+pub(crate) fn begin_specially(state: &SpanState) {
+    if state.has(ATTACHED) {
         root::attach(state);
     }
     if state.has(LOGGED) {
         super::failure::entered(state);
     }
+}
+
+/// Runs the body once, whatever is recorded. `state` is null or points to the slot of the caller.
+#[inline(always)]
+fn run_body<R>(
+    state: *const SpanState,
+    previous: *const SpanState,
+    body: impl FnOnce() -> R,
+    exit: impl FnOnce(&R, &mut Exit<'_>),
+) -> R {
+    let unwinding = Unwinding { state, previous };
     let returned = body();
+    // SAFETY: null, or the state in the caller's slot.
+    let Some(state) = (unsafe { state.as_ref() }) else {
+        std::mem::forget(unwinding);
+        return returned;
+    };
     let end = end_of(state);
     let mut seen = Exit::new(state);
     exit(&returned, &mut seen);
     let Exit { outcome, fault, .. } = seen;
     std::mem::forget(unwinding);
-    state.leave(previous);
-    state.finish(end, outcome, fault, None);
+    if outcome == Outcome::Ok && fault.is_none() {
+        state.end_ok(previous, end);
+    } else {
+        state.end(previous, end, outcome, fault, None);
+    }
     returned
 }
 
@@ -547,11 +614,8 @@ impl Entered {
         if flags == 0 {
             return Entered { running: None, panicking: false };
         }
-        if flags & ATTACHED != 0 {
-            root::attach(&state);
-        }
-        if state.has(LOGGED) {
-            super::failure::entered(&state);
+        if flags & (ATTACHED | LOGGED) != 0 {
+            begin_specially(&state);
         }
         Entered { running: Some((state, previous)), panicking: std::thread::panicking() }
     }
