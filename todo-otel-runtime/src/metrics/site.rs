@@ -18,7 +18,7 @@ use crate::{
         meta::{MetricsMeta, Role},
         state, time,
     },
-    record::red::{Failure, Outcome, Series},
+    record::red::{self, Failure, Outcome, Series},
 };
 
 pub(crate) use crate::metrics::state::DEFAULT_LIMIT;
@@ -148,6 +148,12 @@ impl SiteData {
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which bucket a duration falls into.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "the capture of tests counts for itself"))]
+    pub(crate) fn bucket(&self, ticks: u64) -> usize {
+        red::bucket(self, ticks)
     }
 
     /// Handles up to this one are computed from ordinals.
