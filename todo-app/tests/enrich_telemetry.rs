@@ -23,8 +23,8 @@ fn analyze(vendor: Vendor, script: Vec<Answer>) -> (Result<usize, EnrichError>, 
         base_url: peer.url(),
         custom_base_url: true,
         api_key: Some(KEY.to_owned().into()),
-        timeout: Duration::from_secs(5),
-        budget: Duration::from_secs(10),
+        timeout: Duration::from_secs(1),
+        budget: Duration::from_secs(2),
         enrich: EnrichDefault::Inline,
         allow_http: false,
         api: OpenAiApi::Auto,
@@ -157,6 +157,15 @@ fn a_connection_error_is_told_once_and_has_its_class() {
     let (tree, _, logs) = told(&capture, port);
     assert!(tree.contains("POST (client) ✗ body"), "{tree}");
     assert_eq!(logs.matches("WARN").count() + logs.matches("ERROR").count(), 1, "{logs}");
+}
+
+#[test]
+fn an_attempt_without_an_answer_is_a_timeout_and_is_measured() {
+    let (result, capture, port) = analyze(Vendor::OpenAi, vec![Answer::silence()]);
+    assert_eq!(result.unwrap_err().class(), "timeout");
+    let (tree, metrics, _) = told(&capture, port);
+    assert!(tree.contains("POST (client) ✗ timeout") && !tree.contains("cancelled"), "{tree}");
+    assert!(metrics.contains("http.client.request.duration{error.type=timeout, http.request.method=POST"), "{metrics}");
 }
 
 #[test]

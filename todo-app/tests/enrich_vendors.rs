@@ -592,3 +592,35 @@ fn the_result_reaches_the_store_only_when_it_is_valid() {
     }
     assert_eq!(saved, [5]);
 }
+
+#[test]
+fn a_healthy_call_looks_at_the_shared_state_once_and_writes_nothing() {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    #[derive(Default)]
+    struct Counting {
+        state: ProcessState,
+        reads: AtomicU32,
+        writes: AtomicU32,
+    }
+    impl enrich::SharedState for Counting {
+        fn read(&self, provider: &str) -> Result<Option<String>, enrich::Unavailable> {
+            self.reads.fetch_add(1, Relaxed);
+            self.state.read(provider)
+        }
+        fn update(
+            &self,
+            provider: &str,
+            change: &mut dyn FnMut(Option<&str>) -> String,
+        ) -> Result<(), enrich::Unavailable> {
+            self.writes.fetch_add(1, Relaxed);
+            self.state.update(provider, change)
+        }
+    }
+    let peer = Peer::start([good_chat(), error(503, "overloaded", "no").header("retry-after-ms", "1"), good_chat()]);
+    let enricher = enrich::from_config(&config(Vendor::OpenAi, &peer)).unwrap();
+    let shared = Counting::default();
+    run(enricher.enrich(&shared, &request("Buy milk"))).unwrap();
+    assert_eq!((shared.reads.swap(0, Relaxed), shared.writes.swap(0, Relaxed)), (1, 0));
+    run(enricher.enrich(&shared, &request("Buy milk"))).unwrap();
+    assert!(shared.writes.load(Relaxed) >= 1, "trouble is shared");
+}

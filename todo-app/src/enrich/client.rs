@@ -96,20 +96,20 @@ impl Client {
     /// Posts and reads the whole reply before `deadline`.
     pub async fn exchange(&self, post: &Post, resend: u32, deadline: Instant) -> Result<String, Failure> {
         let started = Instant::now();
-        let whole = async {
-            match self.head(post, resend).await {
-                Ok(response) => {
-                    telemetry::rate_limits(self.provider, response.headers());
-                    Ok(self.body(response).await?)
-                }
-                Err(HeadError::Status(response)) => {
-                    telemetry::rate_limits(self.provider, response.headers());
-                    Err(Failure::Rejected(self.rejection(response).await))
-                }
-                Err(HeadError::Transport(error)) => Err(error.into()),
+        let (response, is_success) = match self.head(post, resend, deadline).await {
+            Ok(response) => (response, true),
+            Err(HeadError::Status(response)) => (response, false),
+            Err(HeadError::Transport(error)) => return Err(error.into()),
+        };
+        telemetry::rate_limits(self.provider, response.headers());
+        let rest = async {
+            if is_success {
+                Ok(self.body(response).await?)
+            } else {
+                Err(Failure::Rejected(self.rejection(response).await))
             }
         };
-        match tokio::time::timeout_at(deadline.into(), whole).await {
+        match tokio::time::timeout_at(deadline.into(), rest).await {
             Ok(result) => result,
             Err(_) => Err(EnrichError::Timeout { after: started.elapsed() }.into()),
         }
@@ -128,12 +128,16 @@ impl Client {
             network.protocol.version = "1.1",
         )
     )]
-    async fn head(&self, post: &Post, resend: u32) -> Result<Response, HeadError> {
+    async fn head(&self, post: &Post, resend: u32, deadline: Instant) -> Result<Response, HeadError> {
         let http = self.http().map_err(HeadError::Transport)?;
         let started = Instant::now();
         let request =
             http.post(self.endpoint.url(post.interface)).headers(post.headers.clone()).body(post.body.clone());
-        let result = request.send().await;
+        let result = match tokio::time::timeout_at(deadline.into(), request.send()).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(self.transport_error(&error, started.elapsed())),
+            Err(_) => Err(EnrichError::Timeout { after: started.elapsed() }),
+        };
         let status = result.as_ref().ok().map(|response| response.status().as_u16());
         if let Some(status) = status {
             todo_otel_runtime::set_attribute("http.response.status_code", &i64::from(status));
@@ -141,7 +145,7 @@ impl Client {
         let result = match result {
             Ok(response) if response.status().is_success() => Ok(response),
             Ok(response) => Err(HeadError::Status(response)),
-            Err(error) => Err(HeadError::Transport(self.transport_error(&error, started.elapsed()))),
+            Err(error) => Err(HeadError::Transport(error)),
         };
         let class = result.as_ref().err().map(HeadError::class);
         telemetry::http_request(&self.endpoint, status, class, started.elapsed());

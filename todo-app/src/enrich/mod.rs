@@ -198,7 +198,7 @@ impl Enricher {
             EnrichmentMode::Background => BACKGROUND_BUDGET,
         };
         let mut attempts =
-            Attempts { client, shared, own, mode, timeout, started, deadline: started + budget, made: 0 };
+            Attempts { client, shared, own, mode, timeout, started, deadline: started + budget, made: 0, known: None };
         let mut usage = Usage::default();
         let result = self.ask(request, &mut attempts, &mut usage).await;
         todo_otel_runtime::set_attribute("todo.ai.attempts", &i64::from(attempts.made));

@@ -35,11 +35,13 @@ pub(super) struct Attempts<'a> {
     pub deadline: Instant,
     /// Attempts made so far.
     pub made: u32,
+    /// The shared state as it was last seen: what would not change it needs no look at the store.
+    pub known: Option<ProviderState>,
 }
 
 impl Attempts<'_> {
     /// Asked once, before the first attempt.
-    pub async fn admit(&self) -> Result<(), EnrichError> {
+    pub async fn admit(&mut self) -> Result<(), EnrichError> {
         match self.state(|state| state.admit(now_ms())) {
             Admission::Go => Ok(()),
             Admission::Wait(wait) if wait <= PATIENCE && Instant::now() + wait + SHORTEST_ATTEMPT < self.deadline => {
@@ -65,23 +67,18 @@ impl Attempts<'_> {
                 Err(failure) => failure,
             };
             let verdict = Verdict::of(&failure);
-            self.state(|state| {
+            let pause = self.pause(verdict.asked_wait, wait).filter(|_| verdict.retry);
+            let pause = pause.filter(|pause| Instant::now() + *pause + SHORTEST_ATTEMPT < self.deadline);
+            let may_retry = self.state(|state| {
                 if let Some(failed) = verdict.counts {
                     state.record(failed, now_ms());
                 }
                 if let Some(wait) = verdict.asked_wait {
                     state.wait(wait, now_ms());
                 }
+                pause.is_some() && state.may_retry()
             });
-            if !verdict.retry {
-                return Err(failure);
-            }
-            let pause = self.pause(verdict.asked_wait, wait);
-            let fits = pause.is_some_and(|pause| Instant::now() + pause + SHORTEST_ATTEMPT < self.deadline);
-            let Some(pause) = pause.filter(|_| fits) else { return Err(self.in_total(failure)) };
-            if !self.state(ProviderState::may_retry) {
-                return Err(self.in_total(failure));
-            }
+            let Some(pause) = pause.filter(|_| may_retry) else { return Err(self.in_total(failure)) };
             tracing::debug!(
                 name: "ai.provider.retry",
                 {
@@ -123,11 +120,19 @@ impl Attempts<'_> {
         }
     }
 
-    fn state<R>(&self, change: impl Fn(&mut ProviderState) -> R) -> R {
+    fn state<R>(&mut self, change: impl Fn(&mut ProviderState) -> R) -> R {
+        if let Some(known) = &self.known {
+            let mut after = known.clone();
+            let answer = change(&mut after);
+            if after == *known {
+                return answer;
+            }
+        }
         let key = format!("{} {}", self.client.provider, self.client.endpoint.shown());
-        shared::change(self.shared, &key, &change)
-            .or_else(|_| shared::change(self.own, &key, &change))
-            .unwrap_or_else(|_| change(&mut ProviderState::default()))
+        let changed = shared::change(self.shared, &key, &change).or_else(|_| shared::change(self.own, &key, &change));
+        let Ok((answer, state)) = changed else { return change(&mut ProviderState::default()) };
+        self.known = Some(state);
+        answer
     }
 }
 

@@ -54,24 +54,27 @@ impl fmt::Debug for ProcessState {
     }
 }
 
-/// Applies a change to the state of one provider and returns its answer. Nothing is written when nothing changes.
+/// Applies a change to the state of one provider; returns its answer and the state after it. Nothing is written when nothing
+/// changes.
 pub(super) fn change<R>(
     shared: &dyn SharedState,
     provider: &str,
     change: impl Fn(&mut ProviderState) -> R,
-) -> Result<R, Unavailable> {
+) -> Result<(R, ProviderState), Unavailable> {
     let text = shared.read(provider)?;
     let before = ProviderState::from_text(text.as_deref());
     let mut after = before.clone();
     let answer = change(&mut after);
     if after == before {
-        return Ok(answer);
+        return Ok((answer, after));
     }
-    let mut answer = None;
+    let mut changed = None;
     shared.update(provider, &mut |text| {
         let mut state = ProviderState::from_text(text);
-        answer = Some(change(&mut state));
-        state.to_text()
+        let answer = change(&mut state);
+        let text = state.to_text();
+        changed = Some((answer, state));
+        text
     })?;
-    answer.ok_or(Unavailable)
+    changed.ok_or(Unavailable)
 }
