@@ -13,7 +13,7 @@ macro_rules! command {
         /// Runs the command in a span of its own and counts it.
         #[todo_otel_runtime::traced(
                                     name = $span,
-                                    root,
+                                    baggage(todo.operation = $verb),
                                     attributes(
                                         todo.command = $verb,
                                         process.pid = app.process.pid,
