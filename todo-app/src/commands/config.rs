@@ -29,20 +29,26 @@ fn execute(app: &mut App, args: ConfigArgs) -> Result<()> {
 
 fn show(app: &mut App) -> Result<()> {
     let config = app.config()?.clone();
-    let document = json::Config {
-        config: config
-            .rows()
-            .iter()
-            .map(|row| json::Setting {
-                key: row.key.to_owned(),
-                value: row.value.clone(),
-                source: row.source.to_string(),
-            })
-            .collect(),
-        file: config.file.as_ref().map(|path| path.display().to_string()),
-    };
+    let own = config.rows().iter().map(|row| json::Setting {
+        key: row.key.to_owned(),
+        value: row.value.clone(),
+        source: row.source.to_string(),
+    });
+    let mut settings: Vec<json::Setting> = own.collect();
+    match &app.telemetry {
+        Some(telemetry) => {
+            let rows = todo_otel_runtime::config::explain(telemetry).into_iter();
+            settings.extend(rows.map(|row| json::Setting { key: row.name, value: row.value, source: row.source }));
+        }
+        None => settings.push(json::Setting {
+            key: "telemetry".to_owned(),
+            value: "off".to_owned(),
+            source: "--no-telemetry, OTEL_SDK_DISABLED or OTEL_ENABLED".to_owned(),
+        }),
+    }
+    let document = json::Config { config: settings, file: config.file.as_ref().map(|path| path.display().to_string()) };
     let view = app.view();
-    app.out.results(&document, || view.settings(config.rows()))
+    app.out.results(&document, || view.settings(&document.config))
 }
 
 fn path(app: &App) -> Result<PathBuf> {

@@ -7,7 +7,6 @@ use super::{
     table::{Cell, Table},
 };
 use crate::{
-    config::Row,
     domain::{Priority, Status, Suggestion, SuggestionStatus, SuggestionValue, Todo},
     store::Stats,
 };
@@ -167,11 +166,11 @@ impl View {
     }
 
     /// Every setting, its value, its source.
-    pub fn settings(&self, rows: &[Row]) -> String {
+    pub fn settings(&self, rows: &[super::json::Setting]) -> String {
         let mut table = Table::new(&["Setting", "Value", "Source"], 1, &[]);
         for row in rows {
-            let source = Cell::styled(row.source.to_string(), Some(Style::Dim));
-            table.row(vec![Cell::new(row.key), Cell::new(&row.value), source]);
+            let source = Cell::styled(row.source.clone(), Some(Style::Dim));
+            table.row(vec![Cell::new(&row.key), Cell::new(&row.value), source]);
         }
         table.render(self.styles, self.width)
     }

@@ -317,18 +317,6 @@ fn flags_stand_above_the_environment() {
     assert_eq!(with(Flags::default()).logs.console, None);
 }
 
-#[test]
-fn a_trace_that_its_starter_does_not_record_cannot_be_shown() {
-    let flags = Flags { trace: true, ..Flags::default() };
-    let with = |env: &[(&str, &str)]| {
-        Config::for_app("acme", Role::Cli).env(env.iter().copied()).no_file().flags(flags).resolve().warnings
-    };
-    let unsampled = ("TRACEPARENT", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
-    assert_eq!(with(&[unsampled]), ["--trace shows nothing: TRACEPARENT says that this trace is not sampled"]);
-    assert!(with(&[unsampled, ("OTEL_TRACES_SAMPLER", "always_on")]).is_empty());
-    assert!(with(&[("TRACEPARENT", "00-0-0-00")]).is_empty());
-}
-
 const FILE: &str = r#"
 [observability]
 sample_rate = 0.5

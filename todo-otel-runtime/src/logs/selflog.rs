@@ -12,8 +12,14 @@ use super::{
 use crate::config;
 
 /// Expected: the exporters look at a compression variable that the gate has taken over, the logger's name is the record's
-/// target, the provider goes with the pipeline.
-const HIDDEN: [&str; 3] = ["Exporter.Config.InvalidEnvironmentVariable", "LoggerNameEmpty", "LoggerProvider.Drop"];
+/// target, the provider goes with the pipeline, the global providers are set by the start.
+const HIDDEN: [&str; 5] = [
+    "Exporter.Config.InvalidEnvironmentVariable",
+    "LoggerNameEmpty",
+    "LoggerProvider.Drop",
+    "TracerProvider.GlobalSet",
+    "MeterProvider.GlobalSet",
+];
 
 pub(crate) fn level(filter: config::LevelFilter) -> LevelFilter {
     match filter {

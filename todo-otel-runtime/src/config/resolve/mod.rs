@@ -13,15 +13,13 @@ use std::collections::BTreeMap;
 
 use super::{
     Config, ExporterKind, Flags, Incoming, JobContext, LevelFilter, LogFormat, LogsConfig, PropagationConfig, Role,
-    SamplerConfig, Signal, Source,
+    Signal, Source,
     builder::ConfigBuilder,
     declarative, file,
     redact::Secrets,
     source::Layers,
     value::{boolean, list, one_of},
 };
-
-use crate::propagation::RemoteContext;
 
 const KNOWN_METHODS: &str = "GET,HEAD,POST,PUT,DELETE,CONNECT,OPTIONS,TRACE,PATCH,QUERY";
 
@@ -296,11 +294,6 @@ fn apply_flags(config: &mut Config, layers: &mut Layers, flags: Flags) {
     }
     if !config.traces.exporters.contains(&ExporterKind::Console) {
         config.traces.exporters.push(ExporterKind::Console);
-    }
-    let follows = matches!(config.traces.sampler, SamplerConfig::ParentBased(_)) && config.propagation.trace_context;
-    let parent = config.propagation.incoming.traceparent.as_deref().filter(|_| follows && config.role == Role::Cli);
-    if parent.and_then(|parent| RemoteContext::parse(parent, None, None)).is_some_and(|parent| !parent.is_sampled()) {
-        layers.note("--trace shows nothing: TRACEPARENT says that this trace is not sampled".to_owned());
     }
 }
 

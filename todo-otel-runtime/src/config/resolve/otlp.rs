@@ -82,6 +82,9 @@ fn endpoint(
         }
     };
     let protocol = named.unwrap_or_else(|| by_port(layers, &name, &parsed));
+    if named.is_none() && parsed.protocol_of_port() == Some(protocol) {
+        layers.origin(&table::signal_name(PROTOCOL, signal), found.source.clone());
+    }
     if parsed.scheme.is_none() && protocol == Protocol::HttpProtobuf {
         refuse(layers, &name, &found.text, "expected a URL that starts with http:// or https://");
         return (None, fallback, None);
