@@ -102,12 +102,6 @@ impl SpanExporter for ConsoleExporter {
     }
 }
 
-/// All metrics on standard error: at the end of a command, at each export of a service.
-pub(crate) fn print_metrics(snapshot: &crate::metrics::Snapshot) {
-    let text = numbers::render(snapshot);
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
-}
-
 /// Columns of the terminal behind standard error; 0 = there is none.
 pub(crate) fn terminal_columns() -> usize {
     let stderr = std::io::stderr();

@@ -20,6 +20,15 @@ static ADD: rt::Callsite = rt::Callsite::new(&rt::Meta {
     function: "acme::add",
     module: "acme",
     package: "acme",
+    metrics: Some(&rt::MetricsMeta {
+        instruments: &[rt::InstrumentMeta {
+            name: "acme.command.add.calls",
+            unit: "{call}",
+            outcome: true,
+            ..rt::InstrumentMeta::DEFAULT
+        }],
+        ..rt::MetricsMeta::DEFAULT
+    }),
     ..rt::Meta::DEFAULT
 });
 static SAVE: rt::Callsite = rt::Callsite::new(&rt::Meta {
@@ -60,7 +69,7 @@ fn save(fails: bool) -> Result<(), std::num::ParseIntError> {
 fn judge(returned: &Result<(), std::num::ParseIntError>, exit: &mut rt::Exit<'_>) {
     #[expect(unused_imports, reason = "which of them applies depends on the type")]
     use rt::{ViaAny as _, ViaDisplay as _, ViaError as _, ViaResult as _};
-    exit.outcome((&&&&&&rt::Probe(returned)).outcome());
+    exit.outcome((&&&&rt::Probe(returned)).outcome());
 }
 
 /// Runs only as the child of a test below.
@@ -192,6 +201,13 @@ fn an_unsampled_parent_explains_the_missing_tree() {
     let parent = [("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")];
     let (_, stderr) = run("trace", &parent);
     assert!(stderr.contains("no span was recorded"), "{stderr}");
+}
+
+#[test]
+fn metrics_are_lines_for_people_when_the_console_is_their_exporter() {
+    let (_, stderr) = run("plain", &[("OTEL_METRICS_EXPORTER", "console")]);
+    assert!(stderr.contains("acme.command.add.calls{outcome=ok}"), "{stderr}");
+    assert!(stderr.lines().all(|line| line.contains("  ")), "name and value: {stderr}");
 }
 
 #[test]

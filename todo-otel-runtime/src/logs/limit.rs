@@ -57,7 +57,7 @@ impl Write for Bounded {
             self.text.push_str(text);
             return Ok(());
         }
-        let end = text.floor_char_boundary(room);
+        let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         self.text.push_str(&text[..end]);
         self.max = self.text.len();
         Err(fmt::Error)

@@ -53,6 +53,7 @@ pub struct Counts {
 
 impl Counts {
     /// Everything lost.
+    #[cfg(test)]
     pub fn dropped(&self) -> u64 {
         self.failed + self.panicked + self.queue_full + self.deadline + self.shutdown + self.fork
     }

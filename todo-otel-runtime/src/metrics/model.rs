@@ -283,27 +283,9 @@ pub(crate) fn key(attributes: &Attributes) -> String {
     key
 }
 
-/// One line per point, for people.
+/// One line per point, for people; harmless for a terminal.
 impl std::fmt::Display for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for metric in self.scopes.iter().flat_map(|scope| &scope.metrics) {
-            let mut line = |attributes: &Attributes, value: String| {
-                let pairs: Vec<String> = attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                writeln!(f, "metric {}{{{}}} {value} {}", metric.name, pairs.join(", "), metric.unit)
-            };
-            let spread = |count: u64, sum: f64| format!("count={count} sum={sum}");
-            match &metric.data {
-                Data::Sum { points, .. } | Data::Gauge(points) => {
-                    points.iter().try_for_each(|p| line(&p.attributes, format!("{}", p.value.float())))?;
-                }
-                Data::Histogram { points, .. } => {
-                    points.iter().try_for_each(|p| line(&p.attributes, spread(p.count(), p.sum)))?;
-                }
-                Data::Exponential { points, .. } => {
-                    points.iter().try_for_each(|p| line(&p.attributes, spread(p.count(), p.sum)))?;
-                }
-            }
-        }
-        Ok(())
+        f.write_str(&crate::console::numbers::render(self))
     }
 }

@@ -54,7 +54,7 @@ struct Reading {
 /// The same model of calls and measurements that were noted one by one.
 #[cfg(feature = "testing")]
 pub(crate) fn snapshot_of(
-    calls: Vec<(&'static SiteData, Vec<(site::RowKey, Totals)>)>,
+    calls: Vec<crate::testing::hook::SiteCalls>,
     values: Vec<crate::testing::hook::Value>,
 ) -> Snapshot {
     let snapshot = Snapshot { unix_ns: now_ns(), scopes: Vec::new() };

@@ -41,6 +41,9 @@ struct Call {
     ticks: u64,
 }
 
+/// What was counted at one call site.
+pub(crate) type SiteCalls = (&'static SiteData, Vec<(RowKey, Totals)>);
+
 /// One series of a business instrument.
 #[derive(Clone)]
 pub(crate) struct Value {
@@ -106,6 +109,9 @@ pub(super) fn open() -> (u16, Arc<Store>) {
     };
     captures.push((tag, store.clone()));
     drop(captures);
+    // Whoever comes second waits until `tracing` has asked all call sites anew for the first.
+    static OPENING: Mutex<()> = Mutex::new(());
+    let _one = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     let first = OPEN.fetch_add(1, Relaxed) == 0;
     crate::logs::serve_captures(first);
     (tag, store)
@@ -135,7 +141,7 @@ impl Store {
 
     /// The measurements as the one model of metrics.
     pub(super) fn metrics(&self) -> Snapshot {
-        let mut sites: HashMap<usize, (&'static SiteData, Vec<(RowKey, Totals)>)> = HashMap::new();
+        let mut sites: HashMap<usize, SiteCalls> = HashMap::new();
         for call in self.calls.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let (site, rows) =
                 sites.entry(std::ptr::from_ref(call.site).addr()).or_insert_with(|| (call.site, Vec::new()));
