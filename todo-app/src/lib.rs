@@ -2,7 +2,7 @@
 //!
 //! `main.rs` puts the parts together; [`run`] does the work, so that tests need no process.
 
-#![deny(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod analysis;
 pub mod app;

@@ -50,8 +50,8 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 
 fn metric(seen: &Seen, name: &str) -> Option<Metric> {
     let metrics = seen.metrics();
-    let all = metrics.iter().flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics);
-    all.filter(|metric| metric.name == name).last().cloned()
+    let mut all = metrics.iter().flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics);
+    all.rfind(|metric| metric.name == name).cloned()
 }
 
 /// Everything of one command has arrived.

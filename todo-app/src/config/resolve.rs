@@ -133,7 +133,7 @@ impl<'a> Resolver<'a> {
 
     fn api_key(&mut self, vendor: Vendor, variable: &'static str) -> Resolved<Option<SecretString>> {
         const KEY: &str = "ai.api_key";
-        let literal = self.in_file(KEY).map(|(value, line)| (value, line));
+        let literal = self.in_file(KEY);
         let key_file = self.in_file("ai.api_key_file");
         let file_source = key_file.as_ref().map_or(Source::Default, |(_, line)| Source::File(*line));
         let key_path = match key_file {

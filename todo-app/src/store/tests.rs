@@ -150,7 +150,7 @@ fn a_todo_comes_back_as_it_was_added() {
         ..new("Plant a tree")
     };
     let todo = fixture.store.create(&added, None, now()).unwrap();
-    assert_eq!(fixture.store.get(&[todo.id]).unwrap(), [todo.clone()]);
+    assert_eq!(fixture.store.get(&[todo.id]).unwrap()[0], todo);
     assert_eq!(todo.uuid, added.uuid);
     assert_eq!(todo.title, "Plant a tree");
     assert_eq!(todo.description, added.description);

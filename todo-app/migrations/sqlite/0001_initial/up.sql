@@ -18,7 +18,8 @@ CREATE TABLE todos (
     completed_at BIGINT,
     version BIGINT NOT NULL DEFAULT 1
 );
-CREATE INDEX todos_by_due ON todos (status, due, priority);
+-- The order of a listing, so that its beginning needs no sorting.
+CREATE INDEX todos_by_due ON todos (status, (due IS NULL), due, priority DESC, id);
 CREATE INDEX todos_by_project ON todos (project) WHERE project IS NOT NULL;
 
 CREATE TABLE todo_tags (
