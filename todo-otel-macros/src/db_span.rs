@@ -127,7 +127,9 @@ impl DbSpan {
             // Every call site declares the same keys, or the one metric would be declared in several ways: what is not
             // said, or is not of bounded variety, is an absent label.
             let label = if bounded { value.clone() } else { None };
-            if key != QUERY_TEXT && let Ok(bit) = plan.label(&entry(label.unwrap_or_else(absent))) {
+            if key != QUERY_TEXT
+                && let Ok(bit) = plan.label(&entry(label.unwrap_or_else(absent)))
+            {
                 instrument.labels |= bit;
             }
             if let Some(value) = value {

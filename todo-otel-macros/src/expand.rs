@@ -334,17 +334,18 @@ fn values(plan: &Plan, rt: &TokenStream) -> TokenStream {
     tokens
 }
 
+/// The value in the form in which it is recorded, with spans that put a wrong type on the value itself.
 fn recorded(entry: &Entry, rt: &TokenStream) -> TokenStream {
-    let span = Span::mixed_site();
+    let at = Span::mixed_site().located_at(entry.value.span());
     match value::wrapper(&entry.value) {
         Some(Wrapper::Plain(name, value)) => {
-            let name = Ident::new(&name.to_string(), span.located_at(name.span()));
-            quote_spanned!(span=> #rt::#name(&(#value)))
+            let name = Ident::new(&name.to_string(), at);
+            quote_spanned!(at=> #rt::#name(&(#value)))
         }
-        Some(Wrapper::Truncate(longest, value)) => quote_spanned!(span=> #rt::truncate(#longest, &(#value))),
+        Some(Wrapper::Truncate(longest, value)) => quote_spanned!(at=> #rt::truncate(#longest, &(#value))),
         None => {
             let value = &entry.value;
-            quote_spanned!(span=> (#value))
+            quote_spanned!(at=> (#value))
         }
     }
 }

@@ -79,7 +79,9 @@ fn instrument(instrument: &Instrument, rt: &TokenStream) -> TokenStream {
     let bounds = match bounds {
         Bounds::None => TokenStream::new(),
         Bounds::Listed(bounds) => quote_spanned!(span=> bounds: &[#(#bounds),*],),
-        Bounds::Constant(bounds) => quote_spanned!(span=> bounds: { #rt::check_bounds(#bounds); #bounds },),
+        Bounds::Constant(bounds) => {
+            quote_spanned!(span.located_at(syn::spanned::Spanned::span(bounds))=> bounds: { #rt::check_bounds(#bounds); #bounds },)
+        }
     };
     let flag = |name: &str, on: bool| {
         let name = format_ident!("{name}", span = span);

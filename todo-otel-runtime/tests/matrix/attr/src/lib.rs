@@ -42,3 +42,10 @@ pub fn stacked(_: TokenStream, item: TokenStream) -> TokenStream {
         item,
     )
 }
+
+/// The tokens of the item as `TEXT`, in place of the item.
+#[proc_macro_attribute]
+pub fn text(_: TokenStream, item: TokenStream) -> TokenStream {
+    let text = item.to_string();
+    format!("pub const TEXT: &str = {text:?};").parse().expect("a constant")
+}
