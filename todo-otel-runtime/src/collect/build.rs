@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::{early::Known, lane::Note};
 use crate::{
-    config::SpanLimits,
+    config::{Redactor, SpanLimits},
     record::{
         callsite::Callsite,
         clock::Anchor,
@@ -106,7 +106,7 @@ pub(crate) fn span_data(
     shape: &Shape,
     known: Option<&mut Known>,
     anchor: &Anchor,
-    limits: &SpanLimits,
+    (limits, redactor): (&SpanLimits, &Redactor),
     cut: &mut Cut,
 ) -> SpanData {
     let meta = shape.site.meta();
@@ -148,6 +148,8 @@ pub(crate) fn span_data(
             apply(&mut span, note, anchor);
         }
         keep_last(&mut span.attributes);
+        // What follows is the runtime's own and holds no secrets.
+        super::scrub::scrub(&mut span, redactor);
     }
     own_attributes(&mut span.attributes, ended, shape, anchor);
     limit(&mut span, limits, cut);

@@ -246,8 +246,14 @@ impl Core {
         let opened = if self.open.is_empty() { None } else { self.open.remove(&ended.id) };
         let Some(shape) = self.shapes.get(ended.site as usize) else { return };
         let mut known = self.early.take(ended.id);
-        let mut data =
-            build::span_data(ended, shape, known.as_mut(), &self.anchor, &self.settings.limits, &mut self.cut);
+        let mut data = build::span_data(
+            ended,
+            shape,
+            known.as_mut(),
+            &self.anchor,
+            (&self.settings.limits, &self.settings.redactor),
+            &mut self.cut,
+        );
         if let Some(known) = known {
             self.early.reuse(known.words);
         }
@@ -285,6 +291,7 @@ impl Core {
             data.end_time = self.anchor.time(end_ticks);
         }
         data.end_time = data.end_time.max(data.start_time);
+        super::scrub::scrub(&mut data, &self.settings.redactor);
         build::keep_last(&mut data.attributes);
         build::limit(&mut data, &self.settings.limits, &mut self.cut);
         let is_error = matches!(data.status, opentelemetry::trace::Status::Error { .. });
@@ -325,8 +332,7 @@ impl Core {
         }
     }
 
-    fn keep(&mut self, mut data: SpanData) {
-        super::scrub::scrub(&mut data, &self.settings.redactor);
+    fn keep(&mut self, data: SpanData) {
         for processor in &self.settings.processors {
             let data = data.clone();
             // A processor that somebody else wrote must not end the collector.

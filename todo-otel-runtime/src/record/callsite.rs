@@ -79,6 +79,12 @@ impl Callsite {
         (self.bits() >> 32) as u32
     }
 
+    /// The id of a call site that has been used.
+    #[inline(always)]
+    pub(crate) fn known_id(&self) -> u32 {
+        (self.bits.load(Ordering::Relaxed) >> 32) as u32
+    }
+
     #[cold]
     #[inline(never)]
     fn register(&'static self) -> u64 {

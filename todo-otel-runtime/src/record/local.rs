@@ -64,9 +64,19 @@ static RINGS: Mutex<Vec<Arc<Ring>>> = Mutex::new(Vec::new());
 /// Spans of threads without a ring.
 static RINGLESS: AtomicU64 = AtomicU64::new(0);
 
+/// What this thread knows. Not to be kept beyond the call that asked: the thread may end.
+#[inline(always)]
+pub(crate) fn here<'a>() -> &'a Local {
+    // The pointer first: a closure of any size would be called through the accessor instead of being inlined.
+    let local = LOCAL.with(std::ptr::from_ref);
+    // SAFETY: the thread-local is initialised at compile time and has no destructor, so it is there as long as its thread;
+    // `Local` is not `Sync`, so the reference cannot leave the thread.
+    unsafe { &*local }
+}
+
 #[inline(always)]
 pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
-    LOCAL.with(f)
+    f(here())
 }
 
 /// Makes sure that this thread says goodbye before the thread-locals that it has used so far are gone.

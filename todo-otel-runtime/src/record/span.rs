@@ -182,22 +182,21 @@ impl SpanState {
 
     #[inline(always)]
     pub(crate) fn begin_here(&self, site: &'static Callsite, bits: u64) -> (u32, *const SpanState) {
-        local::with(|local| {
-            let previous = local.current.get();
-            let mut flags = 0;
-            if bits & callsite::SPAN != 0 {
-                // SAFETY: the thread-local points to a state whose call is running on this thread, or to nothing.
-                match unsafe { previous.as_ref() } {
-                    Some(parent)
-                        if bits & callsite::SPECIAL == 0 && parent.is_running() && !root::foreign_spans_alive() =>
-                    {
-                        flags = self.begin_child(local, parent);
-                    }
-                    parent => flags = root::begin(self, local, site, parent.filter(|p| p.is_running()), None),
+        let local = local::here();
+        let previous = local.current.get();
+        let mut flags = 0;
+        if bits & callsite::SPAN != 0 {
+            // SAFETY: the thread-local points to a state whose call is running on this thread, or to nothing.
+            match unsafe { previous.as_ref() } {
+                Some(parent)
+                    if bits & callsite::SPECIAL == 0 && parent.is_running() && !root::foreign_spans_alive() =>
+                {
+                    flags = self.begin_child(local, parent);
                 }
+                parent => flags = root::begin(self, local, site, parent.filter(|p| p.is_running()), None),
             }
-            (self.begun(local, site, bits, flags), previous)
-        })
+        }
+        (self.begun(local, site, bits, flags), previous)
     }
 
     #[inline(always)]
@@ -275,17 +274,14 @@ impl SpanState {
     }
 
     /// The thread leaves the call, for now or for good.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave(&self, previous: *const SpanState) {
-        if self.has(CURRENT | FRAME) {
-            local::with(|local| {
-                if self.has(CURRENT) {
-                    local.current.set(previous);
-                }
-                if self.has(FRAME) && ptr::eq(local.frame.get(), self) {
-                    local.frame.set(ptr::null());
-                }
-            });
+        let local = local::here();
+        if self.has(CURRENT) {
+            local.current.set(previous);
+        }
+        if self.has(FRAME) && ptr::eq(local.frame.get(), self) {
+            local.frame.set(ptr::null());
         }
         if self.has(ATTACHED) {
             root::detach();
@@ -316,7 +312,7 @@ impl SpanState {
     }
 
     /// Writes what the call was. `leave` has been called or will be.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(&self, end: u64, outcome: Outcome, fault: Option<Box<Fault>>, polled: Option<Polled>) {
         let flags = self.flags.get();
         let plain = fault.is_none() && outcome == Outcome::Ok && flags & (LOGGED | EXTRA) == 0;
@@ -342,21 +338,21 @@ impl SpanState {
     #[inline(always)]
     fn write_end(&self, end: u64, outcome: Outcome, polled: Option<Polled>) {
         let Some(site) = self.site.get() else { return };
-        let first = |record| wire::first(record, outcome as u64, self.flags.get() as u64 & 0xffff, site.id() as u64);
-        let last = self.series.get().to_bits() as u64 | (self.tag() as u64) << 32;
+        let flags = self.flags.get();
+        let first = |record| wire::first(record, outcome as u64, flags as u64 & 0xffff, site.known_id() as u64);
+        let last = self.series.get().to_bits() as u64 | ((flags >> 16) as u64) << 32;
         let (high, low) = (self.trace_high.get(), self.trace_low.get());
         let (id, parent, start) = (self.id.get(), self.parent.get(), self.start.get());
-        local::with(|local| {
-            let written = match polled {
-                None => local.write([first(wire::END), id, high, low, parent, start, end, last]),
-                Some(Polled { polls, busy }) => {
-                    local.write([first(wire::END_ASYNC), id, high, low, parent, start, end, last, polls as u64, busy])
-                }
-            };
-            if !written {
-                local.count_drop();
+        let local = local::here();
+        let written = match polled {
+            None => local.write([first(wire::END), id, high, low, parent, start, end, last]),
+            Some(Polled { polls, busy }) => {
+                local.write([first(wire::END_ASYNC), id, high, low, parent, start, end, last, polls as u64, busy])
             }
-        });
+        };
+        if !written {
+            local.count_drop();
+        }
     }
 
     #[cold]
