@@ -67,7 +67,7 @@ fn where_no_child_may_live_the_command_sends() {
     let started = Instant::now();
     let (totals, _) = run(home.program("command").env("CI", "true"));
     assert!(totals.says("spooled=3"), "{totals:?}");
-    assert!(started.elapsed() < Duration::from_millis(600), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
 fn commands_in_a_row_share_one_child() {

@@ -182,7 +182,7 @@ fn a_stopped_service_says_what_became_of_everything() {
         assert!(child.wait().expect("ends").success());
         let totals = Totals(text);
         assert!(totals.says("balanced=true") && totals.says("waiting=0") && totals.says("emitted=300"), "{totals:?}");
-        assert!(totals.get("finish_ms") <= 1050, "{totals:?}");
+        assert!(totals.get("finish_ms") <= 1500, "{totals:?}");
     }
 }
 
