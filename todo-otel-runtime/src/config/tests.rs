@@ -432,7 +432,9 @@ fn everything_is_explained_with_its_origin() {
         let found = settings.iter().find(|setting| setting.name == name).unwrap_or_else(|| panic!("{name}"));
         (found.value.as_str(), found.source.as_str())
     };
-    assert_eq!(find("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").0, "grpc");
+    let endpoint = "environment OTEL_EXPORTER_OTLP_ENDPOINT";
+    assert_eq!(find("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), ("grpc", endpoint));
+    assert_eq!(find("OTEL_LOGS_EXPORTER"), ("otlp", endpoint));
     assert_eq!(
         find("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
         ("http://h:4317", "environment OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -217,8 +217,17 @@ fn choose_exporters(
         return Vec::new();
     }
     let otlp = &mut otlp[signal as usize];
-    let exporters =
-        named.unwrap_or_else(|| if otlp.endpoint.is_some() { vec![ExporterKind::Otlp] } else { Vec::new() });
+    let exporters = named.unwrap_or_else(|| {
+        if otlp.endpoint.is_none() {
+            return Vec::new();
+        }
+        // What follows from the endpoint has the endpoint as its origin.
+        let endpoint = super::table::signal_name("OTEL_EXPORTER_OTLP_*ENDPOINT", signal);
+        if let Some(source) = layers.origins.get(&endpoint).cloned() {
+            layers.origin(&setting, source);
+        }
+        vec![ExporterKind::Otlp]
+    });
     if exporters.contains(&ExporterKind::Otlp) && otlp.endpoint.is_none() {
         otlp.endpoint = Some(super::endpoint::default_url(otlp.protocol, signal));
     }
