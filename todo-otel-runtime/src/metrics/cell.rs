@@ -5,10 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::*, fence},
 };
 
-use crate::{
-    metrics::{site::SiteData, state::exemplar_wanted},
-    record::red::SpanRef,
-};
+use crate::{metrics::site::SiteData, record::red::SpanRef};
 
 /// Sums over threads.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +56,8 @@ pub(crate) struct Exemplar {
 
 /// The counts of one row on one thread. Only that thread writes; anyone may read.
 pub(crate) struct Cells {
-    data: &'static SiteData,
-    sum: AtomicU64,
+    pub(crate) data: &'static SiteData,
+    pub(crate) sum: AtomicU64,
     pub(crate) buckets: Box<[AtomicU64]>,
     exemplars: OnceLock<Box<[Slot]>>,
 }
@@ -75,18 +72,9 @@ impl Cells {
         }
     }
 
+    /// Leaves the newest exemplar of a bucket.
     #[inline(always)]
-    pub(crate) fn record(&self, ticks: u64, end: u64, span: SpanRef) {
-        let bucket = self.data.bucket(ticks);
-        bump(&self.buckets[bucket], 1);
-        bump(&self.sum, ticks);
-        if exemplar_wanted(span.sampled) {
-            self.exemplar(bucket, ticks, end, span);
-        }
-    }
-
-    #[inline(always)]
-    fn exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
+    pub(crate) fn exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
         if let Some(slots) = self.exemplars.get() {
             slots[bucket].write(Exemplar { ticks, end, span });
             return;
@@ -102,8 +90,9 @@ impl Cells {
     }
 }
 
+/// Adds without a locked instruction: there is one writer.
 #[inline(always)]
-fn bump(cell: &AtomicU64, by: u64) {
+pub(crate) fn bump(cell: &AtomicU64, by: u64) {
     cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
 }
 

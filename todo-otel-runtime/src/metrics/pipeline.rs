@@ -6,6 +6,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use opentelemetry_sdk::Resource;
@@ -28,6 +29,9 @@ use crate::{
 pub(crate) type Output = crate::deliver::Delivery;
 #[cfg(not(feature = "otlp"))]
 pub(crate) type Output = std::convert::Infallible;
+
+/// Longest wait for the SDK's instruments at the end.
+const LAST_COLLECTION: Duration = Duration::from_millis(200);
 
 /// Running metrics. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +67,9 @@ pub(crate) fn start(config: &Config, resource: &Resource, output: Option<Output>
     let metrics = &config.metrics;
     super::start(metrics, config.role, &config.app)?;
     let wanted = |kind| metrics.exporters.contains(&kind);
+    if config.role == Role::Service {
+        super::bridge::install(metrics.interval);
+    }
     let mut resource = ResourceAttributes::reduced(resource);
     #[cfg(feature = "otlp")]
     let ledger = ledger(config);
@@ -125,6 +132,7 @@ impl Handle {
     pub(crate) fn shutdown(&self) {
         let mut ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::replace(&mut *ended, true) {
+            super::bridge::collect(LAST_COLLECTION);
             self.0.export();
         }
     }

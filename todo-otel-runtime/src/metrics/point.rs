@@ -103,13 +103,17 @@ pub(crate) struct Point {
     unix_ns: AtomicU64,
     used: AtomicBool,
     pub(crate) buckets: Box<[AtomicU64]>,
+    /// The buckets are those of `exponential`.
+    pub(crate) exponential: bool,
     exemplars: Mutex<Vec<Option<PointExemplar>>>,
 }
 
 impl Point {
     fn new(instrument: &Instrument) -> Self {
         let definition = instrument.definition();
+        let exponential = state::exponential() && definition.kind == InstrumentKind::Histogram;
         let buckets = match definition.kind {
+            InstrumentKind::Histogram if exponential => fine_bounds().len() + 1,
             InstrumentKind::Histogram => definition.bounds.len() + 1,
             _ => 0,
         };
@@ -118,6 +122,7 @@ impl Point {
             unix_ns: AtomicU64::new(0),
             used: AtomicBool::new(false),
             buckets: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
+            exponential,
             exemplars: Mutex::new(Vec::new()),
         }
     }
@@ -139,6 +144,7 @@ impl Point {
 
     pub(crate) fn observe<N: Number>(&self, bounds: &[f64], value: N) {
         let value = value.float();
+        let bounds = if self.exponential { fine_bounds() } else { bounds };
         let bucket = bounds.partition_point(|bound| value > *bound);
         self.buckets[bucket].fetch_add(1, Relaxed);
         add_float(&self.value, value);
@@ -169,6 +175,12 @@ impl Point {
     pub(crate) fn exemplars(&self) -> Vec<PointExemplar> {
         self.exemplars.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().copied().collect()
     }
+}
+
+/// Bounds of exponential histograms while they count.
+fn fine_bounds() -> &'static [f64] {
+    static BOUNDS: OnceLock<Vec<f64>> = OnceLock::new();
+    BOUNDS.get_or_init(|| super::exponential::bounds(super::exponential::HIGHEST))
 }
 
 fn add_float(cell: &AtomicU64, by: f64) {

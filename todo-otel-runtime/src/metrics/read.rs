@@ -11,7 +11,10 @@ use super::{
     instruments,
     label::LabelValue,
     meta::{InstrumentMeta, Role},
-    model::{Attributes, Data, Exemplar, HistogramPoint, Metric, Num, Point, PointTemporality, Snapshot, Text, Value},
+    model::{
+        Attributes, Data, Exemplar, ExponentialPoint, HistogramPoint, Metric, Num, Point, PointTemporality, Snapshot,
+        Text, Value,
+    },
     point::{self, NumberKind},
     site::{self, RowTotals, SiteData},
     state, time,
@@ -134,6 +137,9 @@ impl Reading {
     }
 
     fn durations(&self, site: &SiteData, instrument: &InstrumentMeta, rows: &[RowTotals]) -> Data {
+        if site.exponential {
+            return self.exponential(site, instrument, rows);
+        }
         let bounds = instrument.bounds.to_vec();
         // Bucket i of the union of bounds lies wholly inside of this bucket of the instrument.
         let coarse: Vec<usize> = (0..=site.bounds.len())
@@ -162,6 +168,24 @@ impl Reading {
         });
         let points = points.collect();
         Data::Histogram { temporality: PointTemporality::Cumulative, bounds, points }
+    }
+
+    fn exponential(&self, site: &SiteData, instrument: &InstrumentMeta, rows: &[RowTotals]) -> Data {
+        let points = rows.iter().map(|row| {
+            let (zero_count, scale, offset, buckets) = super::exponential::trimmed(&row.totals.buckets);
+            ExponentialPoint {
+                attributes: row_attributes(site, instrument, row),
+                start_unix_ns: state::start_ns(),
+                unix_ns: self.snapshot.unix_ns,
+                scale,
+                zero_count,
+                offset,
+                buckets,
+                sum: self.clock.seconds(row.totals.ticks),
+                exemplars: self.exemplars(&row.totals).map(|(_, exemplar)| exemplar).collect(),
+            }
+        });
+        Data::Exponential { temporality: PointTemporality::Cumulative, points: points.collect() }
     }
 
     fn calls(
@@ -201,10 +225,26 @@ impl Reading {
         let (start_unix_ns, unix_ns) = (state::start_ns(), self.snapshot.unix_ns);
         let mut points = Vec::new();
         let mut histograms = Vec::new();
+        let mut exponentials = Vec::new();
         instrument.points.each(instrument, |labels, point| {
             let attributes = attributes(definition.keys, u64::MAX, labels.as_deref());
             let exemplars = exemplars_of(point);
-            if definition.kind == InstrumentKind::Histogram {
+            if point.exponential {
+                let counts: Vec<u64> = point.buckets.iter().map(|b| b.load(Relaxed)).collect();
+                let (zero_count, scale, offset, buckets) = super::exponential::trimmed(&counts);
+                let sum = f64::from_bits(point.bits());
+                exponentials.push(ExponentialPoint {
+                    attributes,
+                    start_unix_ns,
+                    unix_ns,
+                    scale,
+                    zero_count,
+                    offset,
+                    buckets,
+                    sum,
+                    exemplars,
+                });
+            } else if definition.kind == InstrumentKind::Histogram {
                 let buckets = point.buckets.iter().map(|b| b.load(Relaxed)).collect();
                 let sum = f64::from_bits(point.bits());
                 histograms.push(HistogramPoint { attributes, start_unix_ns, unix_ns, buckets, sum, exemplars });
@@ -227,6 +267,9 @@ impl Reading {
                 points,
             },
             InstrumentKind::Gauge => Data::Gauge(points),
+            InstrumentKind::Histogram if !exponentials.is_empty() => {
+                Data::Exponential { temporality: PointTemporality::Cumulative, points: exponentials }
+            }
             InstrumentKind::Histogram => Data::Histogram {
                 temporality: PointTemporality::Cumulative,
                 bounds: definition.bounds.to_vec(),

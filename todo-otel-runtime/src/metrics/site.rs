@@ -18,7 +18,7 @@ use crate::{
         meta::{MetricsMeta, Role},
         state, time,
     },
-    record::red::{Failure, Outcome, Series},
+    record::red::{self, Failure, Outcome, Series},
 };
 
 pub(crate) use crate::metrics::state::DEFAULT_LIMIT;
@@ -60,7 +60,9 @@ pub(crate) struct SiteData {
     /// The bounds in ticks, and `u64::MAX` at the end.
     pub(crate) ticks: Box<[u64]>,
     /// By magnitude: how many bounds are surely below.
-    table: [u8; 64],
+    pub(crate) table: [u16; 64],
+    /// The bounds are those of `exponential`, whatever the instruments say.
+    pub(crate) exponential: bool,
     active: Option<&'static str>,
     inner: Mutex<Inner>,
 }
@@ -105,14 +107,18 @@ impl SiteData {
         id: usize,
         labels: &[Ordinal],
     ) -> Self {
+        let exponential = state::exponential();
         let mut bounds: Vec<f64> = meta.instruments.iter().flat_map(|i| i.bounds).copied().collect();
         bounds.sort_by(f64::total_cmp);
         bounds.dedup();
-        bounds.truncate(u8::MAX as usize - 1);
+        if exponential {
+            bounds = super::exponential::bounds(super::exponential::HIGHEST_SECONDS);
+        }
+        bounds.truncate(u16::MAX as usize - 1);
         let mut ticks: Vec<u64> = bounds.iter().map(|seconds| time::ticks_of(*seconds)).collect();
         ticks.push(u64::MAX);
         let table =
-            std::array::from_fn(|magnitude| ticks.iter().filter(|bound| **bound < 1 << magnitude).count() as u8);
+            std::array::from_fn(|magnitude| ticks.iter().filter(|bound| **bound < 1 << magnitude).count() as u16);
         let mut shape = EMPTY_SHAPE;
         let mut product = 1usize;
         for label in labels {
@@ -134,6 +140,7 @@ impl SiteData {
             closed: if computed { labels.to_vec() } else { Vec::new() },
             ticks: ticks.into_boxed_slice(),
             table,
+            exponential,
             active: meta.in_flight.then(|| active_name(meta)).flatten(),
             inner: Mutex::new(Inner::default()),
         }
@@ -143,14 +150,10 @@ impl SiteData {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[inline(always)]
+    /// Which bucket a duration falls into.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "the capture of tests counts for itself"))]
     pub(crate) fn bucket(&self, ticks: u64) -> usize {
-        let mut bucket = self.table[63 - (ticks | 1).leading_zeros() as usize] as usize;
-        // The last bound is `u64::MAX`, so this ends before the slice does.
-        while bucket < self.ticks.len() - 1 && ticks > self.ticks[bucket] {
-            bucket += 1;
-        }
-        bucket
+        red::bucket(self, ticks)
     }
 
     /// Handles up to this one are computed from ordinals.

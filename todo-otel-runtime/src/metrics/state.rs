@@ -68,6 +68,17 @@ pub(crate) fn exemplar_wanted(sampled: bool) -> bool {
     }
 }
 
+static EXPONENTIAL: AtomicU8 = AtomicU8::new(OFF);
+
+/// Histograms that are made from now on have base-2 exponential buckets.
+pub(crate) fn set_exponential(on: bool) {
+    EXPONENTIAL.store(on as u8, Relaxed);
+}
+
+pub(crate) fn exponential() -> bool {
+    EXPONENTIAL.load(Relaxed) == ON
+}
+
 /// Series that one call site may have before further ones fold into `otel.metric.overflow`.
 pub(crate) fn set_limit(limit: usize) {
     LIMIT.store(limit.max(1), Relaxed);

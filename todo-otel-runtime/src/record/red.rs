@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::metrics::{
-    cell::{Cells, Exemplar},
+    cell::{self, Cells, Exemplar},
     label::{Kind, Ordinal},
     meta::MetricsMeta,
     site::{self, DEFAULT_LIMIT, MAX_PRODUCT, RowKey, SiteData, ThreadShared},
@@ -119,7 +119,7 @@ impl Site {
     #[inline(always)]
     pub fn enter<const N: usize>(&'static self, labels: [Ordinal; N]) -> Series {
         let series = self.series(&labels);
-        if state::in_flight() && self.metrics.is_some_and(|m| m.in_flight) {
+        if self.id.load(Relaxed) & IN_FLIGHT != 0 {
             self.running(series, 1);
         }
         series
@@ -190,7 +190,7 @@ impl Site {
         if series == Series::NONE {
             return;
         }
-        if state::in_flight() && self.metrics.is_some_and(|m| m.in_flight) {
+        if self.id.load(Relaxed) & IN_FLIGHT != 0 {
             self.running(series, -1);
         }
         #[cfg(feature = "testing")]
@@ -204,13 +204,13 @@ impl Site {
             _ => None,
         };
         let Some(cells) = cells else { return self.exit_slowly(series, ticks, end, outcome, failure, span) };
-        cells.record(ticks, end, span);
+        record(cells, ticks, end, span);
     }
 
     /// Takes back an `enter` whose call never began.
     #[cold]
     pub fn forget(&'static self, series: Series) {
-        if series != Series::NONE && state::in_flight() && self.metrics.is_some_and(|m| m.in_flight) {
+        if series != Series::NONE && self.id.load(Relaxed) & IN_FLIGHT != 0 {
             self.running(series, -1);
         }
     }
@@ -228,11 +228,11 @@ impl Site {
         let key = RowKey { series, outcome, failure };
         let Some(data) = self.data() else { return };
         match self.thread_or_new(data) {
-            Some(thread) => thread.cells(data, key).record(ticks, end, span),
+            Some(thread) => record(thread.cells(data, key), ticks, end, span),
             // The thread is past its thread-locals: straight into what ended threads left.
             None => {
                 let cells = Cells::new(data);
-                cells.record(ticks, end, span);
+                record(&cells, ticks, end, span);
                 let mut inner = data.inner();
                 let row = inner.row(data, key);
                 inner.retire(row, &cells);
@@ -257,12 +257,15 @@ impl Site {
         }
         let mut inner = data.inner();
         let row = inner.row(data, RowKey { series, outcome, failure });
-        let bucket = data.bucket(ticks);
+        let bucket = bucket(data, ticks);
         inner.retired_mut(row, data.ticks.len()).exemplar(bucket, Exemplar { ticks, end, span });
     }
 
     #[inline(never)]
     fn running(&'static self, series: Series, by: i64) {
+        if !state::in_flight() {
+            return;
+        }
         let Some(data) = self.data() else { return };
         match self.thread_or_new(data) {
             Some(thread) => {
@@ -275,7 +278,7 @@ impl Site {
 
     #[inline(always)]
     fn thread(&'static self) -> Option<&'static ThreadSite> {
-        let id = self.id.load(Relaxed) as usize;
+        let id = (self.id.load(Relaxed) & !IN_FLIGHT) as usize;
         LOCAL.with(|local| {
             if id >= local.len.get() {
                 return None;
@@ -299,7 +302,7 @@ impl Site {
     }
 
     fn data(&'static self) -> Option<&'static SiteData> {
-        let id = self.id.load(Acquire) as usize;
+        let id = (self.id.load(Acquire) & !IN_FLIGHT) as usize;
         site::all().get(id.checked_sub(1)?).copied()
     }
 
@@ -307,13 +310,14 @@ impl Site {
     fn register(&'static self, labels: &[Ordinal]) -> Option<&'static SiteData> {
         let meta = self.metrics?;
         let mut sites = site::all();
-        let id = self.id.load(Relaxed) as usize;
+        let id = (self.id.load(Relaxed) & !IN_FLIGHT) as usize;
         let data = if id == 0 {
             // One per call site, which is a static: bounded, and never freed because handles and threads point to it.
             let data: &'static SiteData = Box::leak(Box::new(SiteData::new(meta, self.scope, sites.len() + 1, labels)));
             sites.push(data);
             self.shape.store(data.shape, Relaxed);
-            self.id.store(data.id as u32, Release);
+            let in_flight = if meta.in_flight { IN_FLIGHT } else { 0 };
+            self.id.store(data.id as u32 | in_flight, Release);
             data
         } else {
             sites[id - 1]
@@ -324,6 +328,8 @@ impl Site {
     }
 }
 
+/// Bit of a site's id: running calls are counted.
+const IN_FLIGHT: u32 = 1 << 31;
 const CACHED_LABELS: usize = 4;
 const CACHE_BITS: u32 = 3;
 
@@ -337,6 +343,30 @@ fn label_word(label: Ordinal) -> (usize, usize) {
         Kind::Absent => (0, usize::MAX - 3),
     }
 }
+/// Which bucket of the union of bounds a duration falls into: by magnitude, then one or two comparisons.
+#[inline(always)]
+pub(crate) fn bucket(data: &SiteData, ticks: u64) -> usize {
+    let mut bucket = data.table[63 - (ticks | 1).leading_zeros() as usize] as usize;
+    // SAFETY: an entry of the table counts bounds below a power of two, so it is at most the index of the last bound. That
+    // one is `u64::MAX`, which nothing exceeds, so the loop ends there at the latest.
+    while ticks > unsafe { *data.ticks.get_unchecked(bucket) } {
+        bucket += 1;
+    }
+    bucket
+}
+
+/// Counts one call. Only the thread that owns the cells may call this.
+#[inline(always)]
+fn record(cells: &Cells, ticks: u64, end: u64, span: SpanRef) {
+    let bucket = bucket(cells.data, ticks);
+    // SAFETY: there is one bucket per bound of `cells.data`, made so by `Cells::new`, and `bucket` is the index of a bound.
+    cell::bump(unsafe { cells.buckets.get_unchecked(bucket) }, 1);
+    cell::bump(&cells.sum, ticks);
+    if state::exemplar_wanted(span.sampled) {
+        cells.exemplar(bucket, ticks, end, span);
+    }
+}
+
 /// One thread's way to its cells of one call site; only that thread touches it.
 struct ThreadSite {
     data: &'static SiteData,

@@ -72,8 +72,20 @@ fn points(body: &[u8]) -> BTreeMap<String, (f64, u64, u64)> {
     all
 }
 
+/// The lock. Other tests of this program start processes, and a child holds all handles until it has become its program.
+fn wait_for_lock(ledger: &Ledger) -> Locked<'_> {
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(locked) = ledger.lock().expect("the lock file opens") {
+            return locked;
+        }
+        assert!(std::time::Instant::now() < deadline, "nobody gives the lock back");
+        std::thread::yield_now();
+    }
+}
+
 fn flush(ledger: &Ledger) -> Vec<BTreeMap<String, (f64, u64, u64)>> {
-    let mut locked = ledger.lock().expect("the lock file opens").expect("nobody holds it");
+    let mut locked = wait_for_lock(ledger);
     locked.merge(&NO_SEEDS).expect("it merges");
     locked.export().expect("it exports").iter().map(|body| points(body)).collect()
 }
@@ -115,7 +127,7 @@ fn a_kill_between_the_rename_of_the_totals_and_the_removal_counts_once() {
     };
     let name = names().remove(0);
     let bytes = std::fs::read(folder.join(&name)).expect("read");
-    let mut locked = ledger.lock().expect("opens").expect("free");
+    let mut locked = wait_for_lock(&ledger);
     assert_eq!(locked.merge(&NO_SEEDS).expect("merges"), Merged { added: 1, repeated: 0, corrupt: 0 });
     drop(locked);
     assert!(names().is_empty());
@@ -123,7 +135,7 @@ fn a_kill_between_the_rename_of_the_totals_and_the_removal_counts_once() {
     // The state after such a kill, and also after somebody copied the file back.
     std::fs::write(folder.join(&name), bytes).expect("written");
     set_mode(&folder.join(&name));
-    let mut locked = ledger.lock().expect("opens").expect("free");
+    let mut locked = wait_for_lock(&ledger);
     assert_eq!(locked.merge(&NO_SEEDS).expect("merges"), Merged { added: 0, repeated: 1, corrupt: 0 });
     drop(locked);
     assert!(names().is_empty());
@@ -141,7 +153,7 @@ fn a_killed_writer_leaves_nothing_that_counts() {
         std::fs::write(folder.join(name), b"TLI1 half").expect("written");
         set_mode(&folder.join(name));
     }
-    let mut locked = ledger.lock().expect("opens").expect("free");
+    let mut locked = wait_for_lock(&ledger);
     assert_eq!(locked.merge(&NO_SEEDS).expect("merges"), Merged { added: 1, repeated: 0, corrupt: 1 });
     drop(locked);
     let left: Vec<_> = std::fs::read_dir(&folder).expect("listed").map(|e| e.expect("an entry").file_name()).collect();
@@ -192,7 +204,7 @@ fn seeds_are_there_at_zero_and_never_disturb_what_counts() {
     let mut seeds = increment(0, &[1.0]);
     let Data::Sum { points: seeded, .. } = &mut seeds.scopes[0].metrics[0].data else { panic!("a sum") };
     seeded.push(Point { attributes: Vec::new(), ..seeded[0].clone() });
-    let mut locked = ledger.lock().expect("opens").expect("free");
+    let mut locked = wait_for_lock(&ledger);
     locked.merge(&seeds).expect("merges");
     let bodies = locked.export().expect("exports");
     let totals = points(bodies.last().expect("totals"));
@@ -215,10 +227,10 @@ fn series_that_nobody_used_for_thirty_days_are_dropped() {
 fn only_one_holds_the_lock() {
     let dir = tempfile::tempdir().expect("a directory");
     let (one, two) = (ledger(dir.path()), ledger(dir.path()));
-    let held = one.lock().expect("opens").expect("free");
+    let held = wait_for_lock(&one);
     assert!(two.lock().expect("opens").is_none());
     drop(held);
-    assert!(two.lock().expect("opens").is_some());
+    drop(wait_for_lock(&two));
 }
 
 fn set_mode(path: &Path) {

@@ -156,10 +156,10 @@ impl Spool {
         written
     }
 
-    /// Leaves the larger of 64 MiB and 5 % of the file system free.
+    /// Leaves 5 % of the file system free, at least 64 MiB; a GiB is enough on a large one.
     fn check_space(&self) -> Result<(), Reason> {
         match self.disk.space() {
-            Ok((free, total)) if free < (64 << 20).max(total / 20) => Err(Reason::DiskFull),
+            Ok((free, total)) if free < (total / 20).clamp(64 << 20, 1 << 30) => Err(Reason::DiskFull),
             Ok(_) => Ok(()),
             Err(error) => Err(reason(&error)),
         }

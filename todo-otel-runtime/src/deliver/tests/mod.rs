@@ -5,6 +5,9 @@ mod network;
 mod outage;
 mod simulated;
 mod spooled;
+mod stock;
+#[cfg(feature = "tls")]
+mod tls;
 
 use super::{Delivery, settings::*};
 use crate::config::{Compression, Durability, Protocol, Role, Signal};
