@@ -15,6 +15,7 @@ pub mod otlp;
 pub(crate) mod own;
 pub(crate) mod pipeline;
 mod point;
+mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 mod read;

@@ -69,6 +69,7 @@ pub(crate) fn start(config: &Config, resource: &Resource, output: Option<Output>
     let wanted = |kind| metrics.exporters.contains(&kind);
     if config.role == Role::Service {
         super::bridge::install(metrics.interval);
+        super::process::watch();
     }
     let mut resource = ResourceAttributes::reduced(resource);
     #[cfg(feature = "otlp")]
