@@ -19,12 +19,12 @@ pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, Newlines::Escape)
 }
 
-/// For a field that may have several lines: as [`line`], but newline and tab stay.
+/// For a field that may have several lines: as [`line()`], but newline and tab stay.
 pub fn block(text: &str) -> Cow<'_, str> {
     escape(text, Newlines::Keep)
 }
 
-/// Appends `text` as a JSON string with its quotes; the characters that [`line`] shows are `\uXXXX` here.
+/// Appends `text` as a JSON string with its quotes; the characters that [`line()`] shows are `\uXXXX` here.
 pub fn json_string(out: &mut String, text: &str) {
     out.push('"');
     let mut marks = Marks::default();
