@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The README's code, compiled and run as documentation tests.
+
+#![doc = include_str!("../../README.md")]
