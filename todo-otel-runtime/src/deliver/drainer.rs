@@ -6,7 +6,7 @@ use super::{
     clock::Now,
     diagnosis,
     drain::{Destination, Ended},
-    fork,
+    fork, handover,
     inner::{self, Inner},
     plan,
     send::Network,
@@ -113,7 +113,7 @@ impl Work<'_> {
     fn has_more(&mut self, settings: &Settings) -> bool {
         self.inherited = None;
         self.lock = None;
-        if !self.destination.has_work(settings) {
+        if !self.destination.has_work(settings) && !handover::waits(settings) {
             return false;
         }
         self.lock = self.destination.spool.drain_lock();
@@ -136,6 +136,7 @@ fn run(settings: Settings, locks: Vec<(usize, OwnedFd)>) {
     let mut idle_since = Instant::now();
     while !works.is_empty() && Instant::now() < end {
         let before = inner.tally.snapshot().drained;
+        handover::spool_totals(&inner);
         works.retain_mut(|work| {
             if Instant::now() < work.wait_until {
                 return true;

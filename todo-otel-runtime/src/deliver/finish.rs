@@ -67,16 +67,22 @@ pub(crate) fn sends_itself(inner: &Inner) -> bool {
     cfg!(not(target_os = "linux")) || !inner.settings.exit_flush.is_zero()
 }
 
+/// A command may leave the sending to a detached child.
+pub(crate) fn leaves_child(inner: &Inner) -> bool {
+    let settings = &inner.settings;
+    let may = cfg!(target_os = "linux") && settings.role == Role::Cli && settings.detached && !sends_itself(inner);
+    may && crate::telemetry::on_start_was_called()
+}
+
 /// A command that leaves something behind starts somebody to send it.
 #[cfg(target_os = "linux")]
 fn leave_to_child(inner: &Inner) {
-    let settings = &inner.settings;
-    let may = settings.role == Role::Cli && settings.detached && !sends_itself(inner);
-    if !may || !crate::telemetry::on_start_was_called() {
+    if !leaves_child(inner) {
         return;
     }
     let counts = inner.tally.snapshot();
-    if counts.spooled.iter().sum::<u64>() + counts.lost_total() > 0 {
+    let waits = inner.ledger_waits.load(std::sync::atomic::Ordering::SeqCst);
+    if waits || counts.spooled.iter().sum::<u64>() + counts.lost_total() > 0 {
         super::drainer::detach(inner);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Inner {
     pub(crate) run: u32,
     pub(crate) pid: u32,
     pub(crate) finished: AtomicBool,
+    /// This command left increments in the ledger.
+    pub(crate) ledger_waits: AtomicBool,
 }
 
 impl Inner {
@@ -45,6 +47,7 @@ impl Inner {
             run: (clock::random() as u32).max(1),
             pid: std::process::id(),
             finished: AtomicBool::new(false),
+            ledger_waits: AtomicBool::new(false),
             settings,
         }
     }

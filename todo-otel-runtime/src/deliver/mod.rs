@@ -18,6 +18,7 @@ mod finish;
 #[cfg(target_os = "linux")]
 mod fork;
 mod gate;
+mod handover;
 mod inner;
 mod items;
 pub(crate) mod ledger;
@@ -138,6 +139,12 @@ impl Delivery {
     /// Counts items that were lost, or left out by a decision, before they became a body.
     pub fn drop_items(&self, signal: Signal, reason: Reason, items: u64) {
         self.inner.tally.lost_elsewhere(signal, reason, items);
+    }
+
+    /// Increments wait in the ledger. True when a child will be left behind that takes them out.
+    pub(crate) fn ledger_waits(&self) -> bool {
+        self.inner.ledger_waits.store(true, Ordering::SeqCst);
+        finish::leaves_child(&self.inner)
     }
 
     /// What became of everything so far.

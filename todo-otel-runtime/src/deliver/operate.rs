@@ -4,6 +4,7 @@ use super::{
     clock::{self, Now},
     counts::{Dropped, Reason},
     drain::{Destination, Ended},
+    handover,
     inner::{self, Inner},
     send::Network,
     settings::Settings,
@@ -129,6 +130,7 @@ fn losses(destination: &Destination) -> Vec<Dropped> {
 pub fn flush(config: &Config, deadline: Instant) -> Result<FlushReport, InitError> {
     let inner = Inner::new(Settings::new(config)?, Box::<Network>::default());
     let mut report = FlushReport::default();
+    handover::spool_totals(&inner);
     for index in 0..inner.settings.destinations.len() {
         let Some(destination) = existing(&inner, index) else { continue };
         let mut lock = destination.spool.drain_lock();

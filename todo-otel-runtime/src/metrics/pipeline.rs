@@ -193,7 +193,10 @@ impl Inner {
                     self.lost(Reason::IoError, increment.len() as u64);
                     return;
                 }
-                self.merge(self.output.is_some());
+                // The child that takes the spool out takes the ledger too; else whoever gets the lock does it.
+                if !self.output.as_ref().is_some_and(crate::deliver::Delivery::ledger_waits) {
+                    self.merge(self.output.is_some());
+                }
             }
         }
     }
@@ -248,7 +251,8 @@ impl Inner {
 /// Adds the increments of commands to the totals and gives the totals out as OTLP bodies, in the order in which they are to
 /// be delivered: for the detached child and for a flush on demand. Empty while another process does it.
 #[cfg(feature = "otlp")]
-pub(crate) fn drain_ledger(state_dir: &std::path::Path, durability: Durability) -> Vec<Vec<u8>> {
+pub(crate) fn drain_ledger(app: &str, state_dir: &std::path::Path, durability: Durability) -> Vec<Vec<u8>> {
+    super::state::set_app(app);
     let Ok(ledger) = Ledger::open(state_dir, durability != Durability::Process) else { return Vec::new() };
     let Ok(Some(mut locked)) = ledger.lock() else { return Vec::new() };
     if locked.merge(&seeds()).is_err() {

@@ -56,6 +56,12 @@ impl Ledger {
         Ok(Ledger { disk: Box::new(disk), durable })
     }
 
+    /// Increments wait in a state directory. Makes nothing.
+    pub(crate) fn waits(state_dir: &Path, durable: bool) -> bool {
+        let names = RealDisk::open(&state_dir.join(FOLDER), false, durable).map(|disk| disk.list());
+        names.is_ok_and(|names| names.is_ok_and(|names| names.iter().any(|name| file::increment_id(name).is_some())))
+    }
+
     /// Hands over what a process has added: one file, there as a whole or not at all.
     pub(crate) fn add(&self, increment: &Snapshot, resource: &ResourceAttributes) -> io::Result<()> {
         if increment.is_empty() {
