@@ -58,7 +58,8 @@ impl Adaptive {
         }
     }
 
-    pub(crate) fn ratio(&self) -> f64 {
+    #[cfg(test)]
+    fn ratio(&self) -> f64 {
         self.ratio
     }
 }

@@ -108,18 +108,21 @@ pub struct Counts {
 static CAPTURES: Mutex<Option<HashMap<u16, Vec<SpanData>>>> = Mutex::new(None);
 
 /// Spans that carry `tag` are kept for `captured` from now on and not exported.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn begin_capture(tag: u16) {
     let mut captures = CAPTURES.lock().unwrap_or_else(PoisonError::into_inner);
     captures.get_or_insert_default().insert(tag, Vec::new());
 }
 
 /// The spans of a capture so far.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn captured(tag: u16) -> Vec<SpanData> {
     let mut captures = CAPTURES.lock().unwrap_or_else(PoisonError::into_inner);
     captures.as_mut().and_then(|all| all.get_mut(&tag)).map(std::mem::take).unwrap_or_default()
 }
 
 /// Ends a capture.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn end_capture(tag: u16) {
     let mut captures = CAPTURES.lock().unwrap_or_else(PoisonError::into_inner);
     captures.as_mut().map(|all| all.remove(&tag));

@@ -32,10 +32,9 @@ use opentelemetry_sdk::{
 };
 
 use self::core::{Core, Settings};
-pub(crate) use self::{
-    core::{Counts, begin_capture, captured, end_capture},
-    export::{Exporter, block_on},
-};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use self::core::{begin_capture, captured, end_capture};
+pub(crate) use self::{core::Counts, export::Exporter};
 use crate::{
     config::{KeepConfig, Redactor, Role, TracesConfig},
     record::{callsite, clock, fork, otel, sampling, value},
@@ -271,7 +270,10 @@ impl Handle {
         let Some(mut core) = self.0.core(deadline) else { return false };
         let drained = drain_all(&mut core, deadline);
         core.export(Some(deadline));
-        let exported = core.settings.exporters.iter().fold(true, |all, exporter| exporter.flush(deadline) && all);
+        let mut exported = true;
+        for exporter in &core.settings.exporters {
+            exported &= exporter.flush(deadline);
+        }
         drained && exported
     }
 

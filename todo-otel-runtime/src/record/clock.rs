@@ -147,17 +147,6 @@ impl Anchor {
     pub(crate) fn time(&self, ticks: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.unix_ns(ticks))
     }
-
-    /// The ticks of a moment in the system's time, for spans that came in with such a one.
-    pub(crate) fn ticks_at(&self, time: SystemTime) -> u64 {
-        let unix_ns = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-        let ticks = |ns: u64| (ns as f64 / self.ns_per_tick) as u64;
-        if unix_ns >= self.unix_ns {
-            self.ticks.wrapping_add(ticks(unix_ns - self.unix_ns))
-        } else {
-            self.ticks.saturating_sub(ticks(self.unix_ns - unix_ns))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -201,13 +190,6 @@ mod tests {
         let anchor = Anchor::new();
         let (start, end) = anchor.interval(1_000, 10);
         assert_eq!(start, end);
-    }
-
-    #[test]
-    fn a_moment_survives_the_way_into_ticks_and_back() {
-        let anchor = Anchor::new();
-        let wall = SystemTime::now();
-        assert!(apart(anchor.time(anchor.ticks_at(wall)), wall) < Duration::from_micros(2));
     }
 
     #[test]

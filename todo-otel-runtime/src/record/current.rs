@@ -303,6 +303,7 @@ pub(crate) fn tag() -> u16 {
 }
 
 /// Marks the spans that begin on this thread, for captures in tests; 0 = none.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn set_tag(tag: u16) -> u16 {
     local::with(|local| local.tag.replace(tag))
 }

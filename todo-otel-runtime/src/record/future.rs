@@ -7,7 +7,6 @@ use std::{
     future::Future,
     pin::Pin,
     ptr,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
     task::{Context, Poll},
 };
 
@@ -22,13 +21,6 @@ use super::{
     span::{ATTACHED, CURRENT, LOGGED, Polled, RECORDED, Returns, SpanState, begin_specially, end_of},
     wire,
 };
-
-/// Measure the time inside of `poll`: two more clock reads for each poll after the first.
-static BUSY: AtomicBool = AtomicBool::new(true);
-
-pub(crate) fn measure_busy(on: bool) {
-    BUSY.store(on, Relaxed);
-}
 
 /// A measured future or stream.
 ///
@@ -180,7 +172,7 @@ impl Call {
         };
         self.polls += 1;
         let since = match self.polls {
-            _ if !state.has(RECORDED) || !BUSY.load(Relaxed) => 0,
+            _ if !state.has(RECORDED) => 0,
             1 => state.start.get(),
             _ => clock::now(),
         };

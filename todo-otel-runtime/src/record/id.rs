@@ -54,6 +54,7 @@ impl Ids {
     }
 
     /// Ids that a test can predict.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn fix(&self, seed: u64) {
         self.sequence.set(seed);
         self.salt.set(seed | 1);

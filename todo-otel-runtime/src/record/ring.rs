@@ -110,11 +110,6 @@ impl Ring {
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
-
-    /// Words waiting.
-    pub(crate) fn len(&self) -> u64 {
-        self.head.0.load(Ordering::Acquire) - self.tail.0.load(Ordering::Relaxed)
-    }
 }
 
 /// Zeroed by the allocator, so that memory is only touched where records were written.
@@ -235,7 +230,8 @@ impl Producer {
         // beyond the head, where the consumer does not read.
         #[cfg(not(all(test, ring_model)))]
         unsafe {
-            (*(&raw const (*self.ring.get()).words)).as_ptr().add(index).cast::<u64>().cast_mut().write(word)
+            let ring = &*self.ring.get();
+            ring.words.as_ptr().add(index).cast::<u64>().cast_mut().write(word);
         };
         #[cfg(all(test, ring_model))]
         if let Some(ring) = self.ring() {

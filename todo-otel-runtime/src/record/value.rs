@@ -106,7 +106,7 @@ impl<'a> Slot<'a> {
     #[cold]
     #[inline(never)]
     fn named(&mut self, name: &str, kind: u64, long: u64, value: &[u8]) {
-        let name = &name[..name.floor_char_boundary(255)];
+        let name = &name[..boundary(name, 255)];
         let mut bytes = Vec::with_capacity(name.len() + 8 + value.len());
         bytes.extend_from_slice(name.as_bytes());
         bytes.resize(ring::words_for(name.len()) as usize * 8, 0);
@@ -130,6 +130,11 @@ fn cut_slowly(text: &str) -> &str {
         Some((at, next)) => &text[..at + next.len_utf8()],
         None => text,
     }
+}
+
+/// The last boundary of a character at or before `at`.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Has more characters than allowed?
@@ -368,7 +373,7 @@ struct Bounded {
 impl fmt::Write for Bounded {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         let room = self.most.saturating_sub(self.text.len());
-        self.text.push_str(&part[..part.floor_char_boundary(room)]);
+        self.text.push_str(&part[..boundary(part, room)]);
         if part.len() > room { Err(fmt::Error) } else { Ok(()) }
     }
 }
