@@ -299,7 +299,7 @@ fn bind_arguments(function: &mut Function, body: &TokenStream, plan: &Plan) -> (
                 bound.push(quote_spanned!(span=> #(#cfgs)* let #name = #name; #(#cfgs)* let #pattern = #name;));
                 let ident =
                     syn::PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident: name, subpat: None };
-                argument.pat = Box::new(Pat::Ident(ident));
+                *argument.pat = Pat::Ident(ident);
             }
         }
     }

@@ -48,6 +48,7 @@ mod section {
 
     // SAFETY: both symbols are defined by the linker for every section whose name is a C identifier; only their addresses
     // are taken.
+    #[expect(improper_ctypes, reason = "no C code sees them: only their addresses are taken")]
     unsafe extern "C" {
         #[link_name = "__start_otel_sites"]
         static START: Entry;
@@ -65,6 +66,7 @@ mod section {
     use super::Entry;
 
     // SAFETY: both symbols are defined by the linker for the section; only their addresses are taken.
+    #[expect(improper_ctypes, reason = "no C code sees them: only their addresses are taken")]
     unsafe extern "C" {
         #[link_name = "\x01section$start$__DATA$__otel_sites"]
         static START: Entry;

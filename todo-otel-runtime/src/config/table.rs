@@ -551,7 +551,7 @@ const VARIABLES: &[Variable] = &[
         file: Some("grafana.endpoint"),
         default: "",
         meaning: "where OTLP is sent",
-        show: Each(|c, s| endpoint(c, s)),
+        show: Each(endpoint),
     },
     Variable {
         env: &["OTEL_EXPORTER_OTLP_*PROTOCOL"],
@@ -559,7 +559,7 @@ const VARIABLES: &[Variable] = &[
         file: None,
         default: "http/protobuf, or what the port says",
         meaning: "grpc, http/protobuf",
-        show: Each(|c, s| protocol(c, s)),
+        show: Each(protocol),
     },
     Variable {
         env: &["OTEL_EXPORTER_OTLP_*HEADERS"],
@@ -567,7 +567,7 @@ const VARIABLES: &[Variable] = &[
         file: None,
         default: "",
         meaning: "k=v,k2=v2; values are secrets",
-        show: Each(|c, s| header_names(c, s)),
+        show: Each(header_names),
     },
     Variable {
         env: &["OTEL_EXPORTER_OTLP_*TIMEOUT"],

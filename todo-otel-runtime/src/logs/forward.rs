@@ -164,7 +164,9 @@ mod tests {
     use crate::logs::{Failure, Location};
 
     #[derive(Clone, Default)]
-    struct Foreign(Arc<Mutex<Vec<(String, Level, BTreeMap<String, String>)>>>);
+    struct Foreign(Arc<Mutex<Vec<Seen>>>);
+
+    type Seen = (String, Level, BTreeMap<String, String>);
 
     impl<S: tracing_core::Subscriber> Layer<S> for Foreign {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

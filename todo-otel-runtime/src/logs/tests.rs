@@ -165,7 +165,7 @@ fn one_event_is_one_json_line_in_the_documented_order_and_one_record_with_the_sa
     assert_eq!(attribute(record, "shop.id"), Some(AnyValue::Int(42)));
     assert_eq!(attribute(record, "shop.duration"), Some(AnyValue::Double(1.8474)));
     assert_eq!(attribute(record, "shop.user_context"), Some(AnyValue::from("cli_user")));
-    assert_eq!(attribute(record, "code.line.number").is_some(), true);
+    assert!(attribute(record, "code.line.number").is_some());
     assert!(attribute(record, "log.record.uid").is_some());
     assert!(record.observed_timestamp().is_some());
 }
@@ -213,7 +213,7 @@ fn secrets_and_credentials_never_leave() {
 #[test]
 fn errors_become_exception_attributes_with_their_chain() {
     let fixture = Fixture::new(logs_config());
-    let error = std::io::Error::other(std::num::ParseIntError::from("x".parse::<i32>().unwrap_err()));
+    let error = std::io::Error::other("x".parse::<i32>().unwrap_err());
     let error: Box<dyn std::error::Error> = Box::new(error);
     fixture.run(|| tracing::error!(error = &*error, "cannot"));
     let record = &fixture.exported()[0];

@@ -125,7 +125,7 @@ impl Slot {
             }
             let [ticks, end, high, low, span, sampled] = std::array::from_fn(|i| self.words[i].load(Relaxed));
             fence(Acquire);
-            if version % 2 == 0 && self.version.load(Relaxed) == version {
+            if version.is_multiple_of(2) && self.version.load(Relaxed) == version {
                 let trace = (high as u128) << 64 | low as u128;
                 return Some(Exemplar { ticks, end, span: SpanRef { trace, span, sampled: sampled != 0 } });
             }

@@ -85,6 +85,7 @@ pub(crate) fn run_callbacks() {
 }
 
 /// How often a callback panicked.
+#[cfg(test)]
 pub(crate) fn callback_panics() -> u64 {
     PANICS.load(Relaxed)
 }

@@ -279,11 +279,6 @@ impl Points {
             visit(None, point);
         }
     }
-
-    /// Whether points were folded into the overflow point.
-    pub(crate) fn overflowed(&self) -> bool {
-        self.open.get().is_some_and(|open| open.read().unwrap_or_else(PoisonError::into_inner).overflow.is_some())
-    }
 }
 
 fn closed_values(instrument: &Instrument, mut index: usize) -> Vec<LabelValue> {

@@ -230,6 +230,7 @@ impl SiteData {
     }
 
     /// Whether rows were folded into the overflow row.
+    #[cfg(test)]
     pub(crate) fn overflowed(&self) -> bool {
         self.inner().overflowed
     }

@@ -21,8 +21,6 @@ use crate::metrics::{
     state,
 };
 
-pub(crate) use crate::metrics::state::set_enabled;
-
 /// How a call ended; the one value that span, metric and log read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -109,13 +107,7 @@ impl Site {
         Site { metrics, scope: (package, version), id: AtomicU32::new(0), shape: AtomicUsize::new(0) }
     }
 
-    /// Whether a call that begins now is to be measured.
-    #[inline(always)]
-    pub fn on(&self) -> bool {
-        self.metrics.is_some() && state::enabled()
-    }
-
-    /// Turns the label values into a handle, and counts the call as running where the call site asks for it. Only when `on`.
+    /// Turns the label values into a handle, and counts the call as running where the call site asks for it. Only while metrics are on.
     #[inline(always)]
     pub fn enter<const N: usize>(&'static self, labels: [Ordinal; N]) -> Series {
         let series = self.series(&labels);
@@ -538,12 +530,14 @@ mod tests {
     }
 
     fn call(site: &'static Site, labels: [Ordinal; 2], millis: u64, outcome: Outcome, failure: Option<Failure>) {
-        set_enabled(true);
+        state::set_enabled(true);
         let series = site.enter(labels);
         site.exit(series, crate::metrics::time::ticks_of(millis as f64 / 1e3), 7, outcome, failure, SpanRef::default());
     }
 
-    fn counts(site: &'static Site) -> Vec<(Vec<LabelValue>, Outcome, Option<&'static str>, Vec<u64>)> {
+    type Count = (Vec<LabelValue>, Outcome, Option<&'static str>, Vec<u64>);
+
+    fn counts(site: &'static Site) -> Vec<Count> {
         let rows = site.data().expect("it recorded").read();
         let mut rows: Vec<_> = rows
             .into_iter()
@@ -583,7 +577,7 @@ mod tests {
     #[test]
     fn a_series_taken_on_one_thread_counts_when_the_call_ends_on_another() {
         static SITE: Site = Site::new(Some(&META), "acme", "1");
-        set_enabled(true);
+        state::set_enabled(true);
         let series = SITE.enter(["moved".ordinal(), 3u8.eq(&3).ordinal()]);
         std::thread::spawn(move || SITE.exit(series, 1, 1, Outcome::Ok, None, SpanRef::default()))
             .join()
@@ -611,7 +605,7 @@ mod tests {
     #[test]
     fn the_newest_sampled_call_of_a_bucket_is_its_exemplar() {
         static SITE: Site = Site::new(Some(&META), "acme", "1");
-        set_enabled(true);
+        state::set_enabled(true);
         let series = SITE.enter([Ordinal::ABSENT, Ordinal::ABSENT]);
         for end in 1..4 {
             let span = SpanRef { trace: 1 << 100 | end as u128, span: end, sampled: end < 3 };

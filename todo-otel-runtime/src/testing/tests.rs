@@ -1,5 +1,7 @@
 //! What a capture sees, and what it does not.
 
+#![expect(clippy::needless_borrow, reason = "the number of references decides which trait applies")]
+
 use std::{error::Error, fmt, time::Duration};
 
 use super::*;

@@ -1,3 +1,5 @@
+#![expect(clippy::needless_borrow, reason = "the number of references decides which trait applies")]
+
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},

@@ -1,3 +1,5 @@
+#![expect(clippy::needless_borrow, reason = "the number of references decides which trait applies")]
+
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
@@ -138,7 +140,7 @@ fn built_and_boxed_futures_are_measured_themselves_with_the_attributes_of_their_
         Box::pin(rt::run_built(building, async move { n }, |_, _| {}))
     }
     fn aliased() -> Pin<Box<dyn Future<Output = u32>>> {
-        use rt::{ViaBoxFuture as _, ViaCall as _};
+        use rt::ViaBoxFuture as _;
         let returns = rt::returns();
         if let rt::Some(ret) = returns.never() {
             return ret;

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use opentelemetry::{
     Context, KeyValue, SpanId, TraceFlags, TraceId, global,
     logs::{LogRecord as _, Logger as _, LoggerProvider as _},
-    trace::{FutureExt as _, Span as _, SpanContext, TraceContextExt as _, TraceState, Tracer as _},
+    trace::{FutureExt as _, SpanContext, TraceContextExt as _, TraceState, Tracer as _},
 };
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -86,7 +86,7 @@ fn a_remote_parent_in_the_context_is_the_parent_of_a_root() {
 
 #[test]
 fn an_unsampled_remote_parent_is_respected_and_handed_on() {
-    let capture = capture();
+    let _capture = capture();
     let unsampled = SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::default(), true, TraceState::NONE);
     let _remote = Context::current().with_remote_span_context(unsampled).attach();
     let inside = traced!(site!("served"), traced!(site!("inside"), current::current()));
