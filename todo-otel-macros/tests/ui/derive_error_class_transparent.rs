@@ -3,9 +3,12 @@ use todo_otel_macros::ErrorClass;
 #[derive(ErrorClass)]
 enum Error {
     #[error_class(transparent)]
-    Two(String, String),
+    Two(Inner, Inner),
     #[error_class(transparent, expected)]
-    One(String),
+    One(Inner),
 }
+
+#[derive(ErrorClass)]
+struct Inner;
 
 fn main() {}

@@ -9,7 +9,4 @@ enum Mode {
     Third,
 }
 
-#[derive(Label)]
-enum Never {}
-
 fn main() {}
