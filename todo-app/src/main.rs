@@ -127,10 +127,14 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
 /// What the command's span says about the process: names of verb and flags, never a value.
 fn process(arguments: &[OsString]) -> Process {
     let executable = arguments.first().and_then(|path| Path::new(path).file_name());
+    // A word that is a verb tells nothing more when it happens to be the value of a flag in front of it.
+    let verbs = Cli::command();
+    let is_verb = |word: &OsString| word.to_str().is_some_and(|word| verbs.find_subcommand(word).is_some());
+    let verb = arguments.iter().skip(1).position(is_verb);
     let shown = arguments.iter().skip(1).enumerate().map(|(position, argument)| {
         let argument = argument.to_string_lossy();
         match argument.split_once('=') {
-            _ if position == 0 && !argument.starts_with('-') => argument.into_owned(),
+            _ if Some(position) == verb => argument.into_owned(),
             Some((flag, _)) if flag.starts_with("--") => format!("{flag}=?"),
             None if argument.starts_with("--") => argument.into_owned(),
             None if argument.starts_with('-') && argument.len() == 2 => argument.into_owned(),

@@ -236,6 +236,16 @@ fn nothing_is_sent_unasked() {
 }
 
 #[test]
+fn a_tree_that_cannot_be_shown_is_said_once() {
+    let home = Home::new();
+    let run = home.run(&["--no-telemetry", "--trace", "list"]);
+    assert_eq!(run.code, Some(0));
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("--trace shows nothing while telemetry is off"), "{}", run.stderr);
+    assert_eq!(home.run(&["--no-telemetry", "list"]).stderr, "");
+}
+
+#[test]
 fn what_waits_can_be_seen_sent_and_removed() {
     let home = Home::new();
     let receiver = Receiver::start();

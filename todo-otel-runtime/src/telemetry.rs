@@ -156,9 +156,10 @@ impl TelemetryBuilder {
         propagation::install(&config);
         config.check()?;
         if !config.enabled {
-            if config.logs.console.is_some() {
+            if config.logs.console.is_some() || !config.warnings.is_empty() {
                 let _ = logs::install(&config, &setup::resource::build(&config), None);
             }
+            say("settings", &config.warnings);
             return Ok(Telemetry::new(None, false, &config));
         }
         let pipelines = match catch_unwind(AssertUnwindSafe(|| Pipelines::start(&config, custom))) {

@@ -8,7 +8,7 @@ use super::{
 /// A title: not empty, at most 500 characters and 4 KiB.
 pub fn title(input: &str) -> Result<String, Invalid> {
     let title = input.trim();
-    if title.is_empty() {
+    if title.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
         return Err(Invalid::new("title", "the title is empty", "say what is to be done: todo add \"Buy milk\""));
     }
     let chars = title.chars().count();
@@ -20,6 +20,11 @@ pub fn title(input: &str) -> Result<String, Invalid> {
         ));
     }
     bounded("title", title, TITLE_BYTES, "shorten it and put the rest into --description")
+}
+
+/// Characters that take no room of their own: a text of nothing else reads as empty.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 
 /// A description: `None` when blank, at most 64 KiB.
@@ -106,6 +111,7 @@ mod tests {
         assert_eq!(title(&"x".repeat(500)).unwrap().len(), 500);
         assert!(title(&"x".repeat(501)).unwrap_err().problem.contains("501 characters, at most 500"));
         assert!(title(" \t\n").unwrap_err().problem.contains("empty"));
+        assert!(title("\u{200b} \u{2060}").unwrap_err().problem.contains("empty"));
         assert!(title("a\0b").unwrap_err().problem.contains("NUL"));
         // The limit of characters is met long before the one of bytes, which holds for any encoding.
         assert!(title(&"𝕏".repeat(500)).is_ok());
