@@ -93,16 +93,18 @@ impl Callsite {
             return 0;
         }
         let mut registry = lock();
+        // Stored once, with the switches: a thread that comes in between must not find a call site that looks switched off.
+        let mut bits = self.bits.load(Ordering::Relaxed) & !SWITCHES;
         if !self.linked.swap(true, Ordering::Relaxed) {
             let id = registry.sites.len() as u64;
             registry.sites.push(self);
-            self.bits.store(id << 32, Ordering::Relaxed);
+            bits = id << 32;
             let head = HEAD.load(Ordering::Relaxed);
             self.next.store(head, Ordering::Relaxed);
             HEAD.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
             COUNT.store(registry.sites.len() as u32, Ordering::Release);
         }
-        let bits = (self.bits.load(Ordering::Relaxed) & !SWITCHES) | registry.switches(self.meta);
+        bits |= registry.switches(self.meta);
         self.bits.store(bits, Ordering::Relaxed);
         bits
     }
