@@ -29,14 +29,35 @@ pub(crate) fn baggage(config: &Config) -> Vec<(String, String)> {
     let Some(install) = install.filter(|_| config.propagation.baggage) else { return Vec::new() };
     let session = config.propagation.session_id.clone().unwrap_or_else(|| {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        #[cfg(unix)]
-        let terminal = rustix::process::getsid(None).map_or(0, |id| id.as_raw_nonzero().get());
-        #[cfg(not(unix))]
-        let terminal = 0;
+        let terminal = terminal_session();
         Uuid::new_v5(&install, format!("session {} {terminal}", boot.trim()).as_bytes()).to_string()
     });
     let user = Uuid::new_v5(&install, b"user").to_string();
     vec![("session.id".to_owned(), session), ("enduser.pseudo.id".to_owned(), user)]
+}
+
+/// The id of the session this process belongs to. In a PID namespace whose session leader is outside it is 0, which is why
+/// `rustix::process::getsid` cannot be asked: it panics then.
+#[cfg(target_os = "linux")]
+fn terminal_session() -> i32 {
+    fs::read_to_string("/proc/self/stat").ok().and_then(|stat| session_in_stat(&stat)).unwrap_or(0)
+}
+
+/// Field 6 of proc_pid_stat(5). Field 2, the command's name, may hold spaces and brackets, so counting starts behind its end.
+#[cfg(target_os = "linux")]
+fn session_in_stat(stat: &str) -> Option<i32> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    behind_name.split_ascii_whitespace().nth(3)?.parse().ok()
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn terminal_session() -> i32 {
+    rustix::process::getsid(None).map_or(0, |id| id.as_raw_nonzero().get())
+}
+
+#[cfg(not(unix))]
+fn terminal_session() -> i32 {
+    0
 }
 
 /// The random id of the installation; made when it is not there. `None`: the directory is not usable.
@@ -106,6 +127,14 @@ mod tests {
         assert_eq!(instance_id(Some(&state), "machine"), first);
         assert_ne!(instance_id(Some(&state), "copied to another machine"), first);
         assert_eq!(fs::read_dir(&state).expect("listed").count(), 1, "no temporary file is left");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_session_is_read_whatever_the_command_is_called() {
+        assert_eq!(session_in_stat("4711 (a) b) S 1 4711 42 34816 4711 4194304"), Some(42));
+        assert_eq!(session_in_stat("7 (todo) R 1 0 0 0 -1 4194304"), Some(0), "the leader is outside this PID namespace");
+        assert_eq!(session_in_stat("7 (todo"), None);
     }
 
     #[test]
