@@ -159,7 +159,7 @@ fn a_read_only_database_can_be_read_but_not_written() {
     home.ok(&["add", "one", "--no-enrich"]);
     let folder = home.database().parent().unwrap().to_owned();
     if rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: permissions do not bind root");
+        otlp_test_support::not_run("a_read_only_database_can_be_read_but_not_written", "a user that is not root");
         return;
     }
     let set = |mode: u32| {

@@ -133,7 +133,11 @@ mod tests {
     #[test]
     fn the_session_is_read_whatever_the_command_is_called() {
         assert_eq!(session_in_stat("4711 (a) b) S 1 4711 42 34816 4711 4194304"), Some(42));
-        assert_eq!(session_in_stat("7 (todo) R 1 0 0 0 -1 4194304"), Some(0), "the leader is outside this PID namespace");
+        assert_eq!(
+            session_in_stat("7 (todo) R 1 0 0 0 -1 4194304"),
+            Some(0),
+            "the leader is outside this PID namespace"
+        );
         assert_eq!(session_in_stat("7 (todo"), None);
     }
 

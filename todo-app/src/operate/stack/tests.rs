@@ -15,7 +15,7 @@ fn the_committed_files_are_what_the_program_generates() {
 #[test]
 fn promtool_accepts_every_rule() {
     if Command::new("promtool").arg("--version").output().is_err() {
-        eprintln!("NOT RUN: promtool (Debian's package `prometheus`)");
+        otlp_test_support::not_run("promtool_accepts_every_rule", "promtool (Debian's package `prometheus`)");
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");

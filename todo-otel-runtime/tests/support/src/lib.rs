@@ -11,12 +11,14 @@
 //! assert!(receiver.wait_for(|seen| seen.spans().len() == 7, Duration::from_secs(2)));
 //! ```
 
+mod not_run;
 pub mod peer;
 mod proxy;
 mod receiver;
 mod reply;
 mod seen;
 
+pub use not_run::not_run;
 pub use opentelemetry_proto;
 pub use proxy::{Fault, Proxy};
 pub use receiver::Receiver;
