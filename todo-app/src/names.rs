@@ -20,19 +20,57 @@ pub const COMMAND_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 pub const ENRICHMENT_BOUNDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0];
 
 const COMMAND: &[(&str, bool)] = &[("todo.command", true), ("outcome", true), ("error.type", false)];
+const ROOT: &[(&str, bool)] = &[
+    ("todo.command", true),
+    ("process.executable.name", true),
+    ("process.pid", true),
+    ("process.command_args", true),
+    ("process.exit.code", true),
+];
+const ANALYSIS: &[(&str, bool)] = &[
+    ("todo.id", true),
+    ("todo.enrichment.mode", true),
+    ("gen_ai.provider.name", true),
+    ("gen_ai.request.model", true),
+];
+const MODEL_CALL: &[(&str, bool)] =
+    &[("gen_ai.operation.name", true), ("gen_ai.provider.name", true), ("gen_ai.request.model", true)];
+const REMOTE_MODEL_CALL: &[(&str, bool)] = &[
+    ("gen_ai.operation.name", true),
+    ("gen_ai.provider.name", true),
+    ("gen_ai.request.model", true),
+    ("gen_ai.request.max_tokens", true),
+    ("gen_ai.output.type", true),
+    ("server.address", true),
+    ("server.port", true),
+];
+const HTTP_ATTEMPT: &[(&str, bool)] =
+    &[("http.request.method", true), ("server.address", true), ("server.port", true), ("url.full", true)];
+const MESSAGING: &[(&str, bool)] = &[
+    ("messaging.operation.name", true),
+    ("messaging.operation.type", true),
+    ("messaging.system", true),
+    ("messaging.destination.name", true),
+];
 const SUGGESTION: &[(&str, bool)] = &[("gen_ai.request.model", true), ("todo.suggestion.field", true)];
+const PROVIDER: &[(&str, bool)] = &[("gen_ai.provider.name", true)];
 const ENRICHMENT: &[(&str, bool)] =
     &[("gen_ai.provider.name", true), ("gen_ai.request.model", false), ("outcome", true), ("error.type", false)];
 
 /// Every name of the program.
 pub const TABLE: &[Row] = &[
-    Row::span("todo.command.*", "cli.command"),
+    Row::span("todo.command.*", "cli.command").requires(ROOT),
     Row::span("cli.display.*", "cli.display"),
+    Row::span("ai.enrichment.analyze", "ai.enrichment").requires(ANALYSIS),
+    Row::span("ai.provider.local.request", "ai.enrichment").requires(MODEL_CALL),
+    Row::span("ai.provider.*", "ai.enrichment").requires(REMOTE_MODEL_CALL),
     Row::span("ai.*", "ai.enrichment"),
-    Row::span("db.*", "db.query"),
-    Row::span("enqueue *", "worker.job"),
-    Row::span("poll *", "worker.job"),
-    Row::span("process *", "worker.job"),
+    // The program's only HTTP client asks models.
+    Row::span("POST", "ai.enrichment").requires(HTTP_ATTEMPT),
+    Row::span("db.*", "db.query").requires(&[("db.system.name", true)]),
+    Row::span("enqueue *", "worker.job").requires(MESSAGING),
+    Row::span("poll *", "worker.job").requires(MESSAGING),
+    Row::span("process *", "worker.job").requires(MESSAGING),
     Row::span("worker.*", "worker.cleanup"),
     Row::event("todo.created", Own, &[("todo.id", true)]),
     Row::event("todo.completed", Own, &[("todo.id", true)]),
@@ -41,7 +79,7 @@ pub const TABLE: &[Row] = &[
     Row::event("ai.suggestion.accepted", Own, &[("todo.id", true), ("todo.suggestion.field", true)]),
     Row::event("ai.suggestion.rejected", Own, &[("todo.id", true), ("todo.suggestion.field", true)]),
     Row::event("ai.provider.retry", Own, &[]),
-    Row::event("db.migration.applied", Own, &[]),
+    Row::event("db.migration.applied", Own, &[("todo.migration.version", true)]),
     Row::event("worker.started", Own, &[]),
     Row::event("worker.stopped", Own, &[]),
     Row::attribute("todo.command", Str, Own),
@@ -56,6 +94,7 @@ pub const TABLE: &[Row] = &[
     Row::attribute("todo.job.queue_time", Double, Own),
     Row::attribute("todo.duration", Double, Own),
     Row::attribute("todo.user_context", Str, Own),
+    Row::attribute("todo.migration.version", Int, Own),
     Row::attribute("todo.worker.once", Bool, Own),
     Row::histogram("todo.command.duration", Double, "s", COMMAND_BOUNDS, Own, COMMAND),
     Row::instrument(
@@ -75,8 +114,24 @@ pub const TABLE: &[Row] = &[
         &[("todo.command", true), ("error.type", true)],
     ),
     Row::histogram("ai.enrichment.duration", Double, "s", ENRICHMENT_BOUNDS, Own, ENRICHMENT),
-    Row::instrument("ai.enrichment.calls", Kind::Counter, Int, "{call}", Own, ENRICHMENT),
-    Row::instrument("ai.enrichment.errors", Kind::Counter, Int, "{error}", Own, ENRICHMENT),
+    Row::instrument(
+        "ai.enrichment.calls",
+        Kind::Counter,
+        Int,
+        "{call}",
+        Own,
+        &[("gen_ai.provider.name", true), ("outcome", true), ("error.type", false)],
+    ),
+    Row::instrument(
+        "ai.enrichment.errors",
+        Kind::Counter,
+        Int,
+        "{error}",
+        Own,
+        &[("gen_ai.provider.name", true), ("error.type", true)],
+    ),
+    Row::instrument("api.rate_limit.remaining", Kind::Gauge, Int, "{request}", Own, PROVIDER),
+    Row::instrument("api.rate_limit.tokens.remaining", Kind::Gauge, Int, "{token}", Own, PROVIDER),
     Row::instrument("todos.created", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
     Row::instrument("todos.completed", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
     Row::instrument("todos.deleted", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),

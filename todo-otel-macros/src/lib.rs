@@ -202,7 +202,7 @@ pub fn traced(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Arguments
 ///
 /// `name`: what the metrics' names begin with. Without it the span's name, else the function's.
-/// `duration`, `calls`, `errors`: another name, or `off`. `unit`: of the counters.
+/// `duration`, `calls`, `errors`: another name, or `off`. `unit`: of the counter of calls.
 /// ```
 /// # use todo_otel_runtime::red_metrics;
 /// #[red_metrics(name = "todo.command", calls = "todo.commands", errors = off, unit = "{command}")]

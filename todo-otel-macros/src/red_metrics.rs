@@ -124,7 +124,7 @@ impl RedMetrics {
         let of = |role| match role {
             Role::Duration => (&self.duration, "duration", "s", bounds.clone()),
             Role::Calls => (&self.calls, "calls", unit.as_deref().unwrap_or("{call}"), Bounds::None),
-            Role::Errors => (&self.errors, "errors", unit.as_deref().unwrap_or("{error}"), Bounds::None),
+            Role::Errors => (&self.errors, "errors", "{error}", Bounds::None),
         };
         let first = plan.instruments.len();
         for role in [Role::Duration, Role::Calls, Role::Errors] {

@@ -18,7 +18,7 @@ pub struct Row {
     pub bounds: &'static [f64],
     /// State in the conventions.
     pub stability: Stability,
-    /// Keys of an instrument's or event's attributes; `true` = required.
+    /// Keys of an instrument's, event's or span's attributes; `true` = required. A span may have others.
     pub attributes: &'static [(&'static str, bool)],
     /// Value of the log field `operation` inside spans of this name; empty = that of the nearest ancestor.
     pub operation: &'static str,
@@ -93,6 +93,11 @@ impl Row {
     /// A span; a name that ends in `*` covers a closed set.
     pub const fn span(name: &'static str, operation: &'static str) -> Row {
         Row { name, kind: Kind::Span, operation, ..Row::EMPTY }
+    }
+
+    /// The same row, of a span that always has these attributes.
+    pub const fn requires(self, attributes: &'static [(&'static str, bool)]) -> Row {
+        Row { attributes, ..self }
     }
 
     /// An event: a log record with a name.
@@ -353,6 +358,11 @@ pub const ROWS: &[Row] = &[
     attr("{app}.duration", Double, Own),
     attr("{app}.link.type", Str, Own),
     attr("{app}.sampling.reason", Str, Own),
+    attr("busy_ns", Int, Own),
+    attr("idle_ns", Int, Own),
+    attr("polls", Int, Own),
+    attr("slow", Bool, Own),
+    attr("unfinished", Bool, Own),
     attr("{app}.suppressed.count", Int, Own),
     attr("{app}.suppressed.sampled", Int, Own),
     attr("{app}.telemetry.signal", Str, Own),

@@ -12,7 +12,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use todo_otel_runtime::traced;
 
 /// Version of the interface.
 const VERSION: &str = "2023-06-01";
@@ -26,40 +25,20 @@ pub(super) struct Anthropic {
     plain: AtomicBool,
 }
 
+model_call!(Anthropic, "ai.provider.anthropic.request", Vendor::Anthropic);
+
 impl Anthropic {
     pub fn new(config: &AiConfig, client: Client) -> Anthropic {
         Anthropic { client, model: config.model.clone(), key: config.api_key.clone(), plain: AtomicBool::new(false) }
     }
 
-    /// One logical model call with all its attempts.
-    #[traced(
-        name = "ai.provider.anthropic.request",
-        kind = client,
-        attributes(
-            gen_ai.operation.name = "chat",
-            gen_ai.provider.name = Vendor::Anthropic.as_str(),
-            gen_ai.request.model = self.model.as_str(),
-            gen_ai.request.max_tokens = i64::from(MAX_TOKENS),
-            gen_ai.output.type = "json",
-            server.address = self.client.endpoint.host.as_str(),
-            server.port = i64::from(self.client.endpoint.port),
-        ),
-        output(
-            gen_ai.response.id = |reply| reply.id.as_deref(),
-            gen_ai.response.model = |reply| reply.model.as_deref(),
-            gen_ai.response.finish_reasons = |reply| reply.finish_reasons(),
-            gen_ai.usage.input_tokens = |reply| reply.usage.input(),
-            gen_ai.usage.output_tokens = |reply| reply.usage.output(),
-            gen_ai.usage.cache_read.input_tokens = |reply| reply.usage.cache_read(),
-        )
-    )]
-    pub async fn request(
+    /// Asks until the answer has a form that can be read, or another form would not help.
+    async fn converse(
         &self,
         prompt: &Prompt,
         idempotency_key: Option<&str>,
         attempts: &mut Attempts<'_>,
     ) -> Result<Reply, EnrichError> {
-        attempts.admit().await?;
         loop {
             let plain = self.plain.load(Ordering::Relaxed);
             let body = self.body(plain, prompt).to_string().into_bytes();
@@ -162,6 +141,7 @@ fn read(text: &str) -> Result<Reply, EnrichError> {
         }),
         output_tokens: tokens.output_tokens,
         cache_read_tokens: tokens.cache_read_input_tokens,
+        cache_creation_tokens: tokens.cache_creation_input_tokens,
         reasoning_tokens: None,
     });
     Ok(Reply {

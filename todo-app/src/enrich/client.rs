@@ -85,6 +85,13 @@ impl ErrorClass for HeadError {
             HeadError::Transport(error) => error.class(),
         }
     }
+
+    fn retryable(&self) -> bool {
+        match self {
+            HeadError::Status(_) => false,
+            HeadError::Transport(error) => error.retryable(),
+        }
+    }
 }
 
 impl Client {

@@ -3,6 +3,9 @@
 //! The only code that speaks HTTP. It stores nothing and applies nothing: the result is a list of suggestions, and only
 //! the user's `accept` changes a todo. No prompt, reply or key is ever logged or recorded here.
 
+#[macro_use]
+mod model_call;
+
 mod anthropic;
 mod breaker;
 mod client;
@@ -75,10 +78,11 @@ pub struct Enrichment {
 }
 
 impl Enrichment {
-    /// Mean confidence of the suggestions; `None` when there is none.
+    /// Mean confidence of the suggestions to three decimals; `None` when there is none.
     pub fn confidence(&self) -> Option<f64> {
         let n = self.suggestions.len();
-        (n > 0).then(|| self.suggestions.iter().map(|s| s.confidence).sum::<f64>() / n as f64)
+        let mean = self.suggestions.iter().map(|s| s.confidence).sum::<f64>() / n as f64;
+        (n > 0).then(|| (mean * 1000.0).round() / 1000.0)
     }
 
     /// The suggestion for a field.
@@ -95,6 +99,8 @@ pub struct Usage {
     pub output_tokens: Option<u64>,
     /// Part of the input that came from the vendor's cache.
     pub cache_read_tokens: Option<u64>,
+    /// Part of the input that the vendor put into its cache.
+    pub cache_creation_tokens: Option<u64>,
     /// Part of the output that the model used for thinking.
     pub reasoning_tokens: Option<u64>,
 }
@@ -110,6 +116,10 @@ impl Usage {
 
     fn cache_read(&self) -> Option<i64> {
         signed(self.cache_read_tokens)
+    }
+
+    fn cache_creation(&self) -> Option<i64> {
+        signed(self.cache_creation_tokens)
     }
 
     fn reasoning(&self) -> Option<i64> {

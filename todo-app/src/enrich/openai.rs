@@ -12,7 +12,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use todo_otel_runtime::traced;
 
 /// A configured OpenAI-compatible provider.
 pub(super) struct OpenAi {
@@ -74,6 +73,8 @@ impl Shape {
     }
 }
 
+model_call!(OpenAi, "ai.provider.openai.request", Vendor::OpenAi);
+
 impl OpenAi {
     pub fn new(config: &AiConfig, client: Client) -> OpenAi {
         let official = !config.custom_base_url;
@@ -92,37 +93,13 @@ impl OpenAi {
         }
     }
 
-    /// One logical model call with all its attempts.
-    #[traced(
-        name = "ai.provider.openai.request",
-        kind = client,
-        attributes(
-            gen_ai.operation.name = "chat",
-            gen_ai.provider.name = Vendor::OpenAi.as_str(),
-            gen_ai.request.model = self.model.as_str(),
-            gen_ai.request.max_tokens = i64::from(MAX_TOKENS),
-            gen_ai.output.type = "json",
-            server.address = self.client.endpoint.host.as_str(),
-            server.port = i64::from(self.client.endpoint.port),
-        ),
-        output(
-            gen_ai.response.id = |reply| reply.id.as_deref(),
-            gen_ai.response.model = |reply| reply.model.as_deref(),
-            gen_ai.response.finish_reasons = |reply| reply.finish_reasons(),
-            gen_ai.usage.input_tokens = |reply| reply.usage.input(),
-            gen_ai.usage.output_tokens = |reply| reply.usage.output(),
-            gen_ai.usage.cache_read.input_tokens = |reply| reply.usage.cache_read(),
-            gen_ai.usage.reasoning.output_tokens = |reply| reply.usage.reasoning(),
-            openai.api.type = |reply| reply.api,
-        )
-    )]
-    pub async fn request(
+    /// Asks until the answer has a form that can be read, or another form would not help.
+    async fn converse(
         &self,
         prompt: &Prompt,
         idempotency_key: Option<&str>,
         attempts: &mut Attempts<'_>,
     ) -> Result<Reply, EnrichError> {
-        attempts.admit().await?;
         loop {
             let shape = self.shape();
             let body = self.body(shape, prompt).to_string().into_bytes();
@@ -249,6 +226,7 @@ fn read_chat(text: &str) -> Result<Reply, EnrichError> {
         input_tokens: tokens.prompt_tokens,
         output_tokens: tokens.completion_tokens,
         cache_read_tokens: tokens.prompt_tokens_details.and_then(|details| details.cached_tokens),
+        cache_creation_tokens: None,
         reasoning_tokens: tokens.completion_tokens_details.and_then(|details| details.reasoning_tokens),
     });
     Ok(Reply {
@@ -317,6 +295,7 @@ fn read_responses(text: &str) -> Result<Reply, EnrichError> {
         input_tokens: tokens.input_tokens,
         output_tokens: tokens.output_tokens,
         cache_read_tokens: tokens.input_tokens_details.and_then(|details| details.cached_tokens),
+        cache_creation_tokens: None,
         reasoning_tokens: tokens.output_tokens_details.and_then(|details| details.reasoning_tokens),
     });
     Ok(Reply {

@@ -84,7 +84,7 @@ pub(super) fn run(conn: &mut SqliteConnection, version: i64) -> Result<(), Store
             conn.batch_execute(&format!("PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID};"))?;
             Ok(())
         })?;
-        tracing::info!(name: "db.migration.applied", version = number, "schema migrated");
+        tracing::info!(name: "db.migration.applied", { todo.migration.version = number }, "schema migrated");
     }
     Ok(())
 }

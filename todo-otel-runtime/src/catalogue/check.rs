@@ -120,7 +120,7 @@ impl Checker<'_> {
             if !fits {
                 say(format!("has the value {value:?}, expected {:?}", row.value));
             }
-            self.attributes(attributes, row, say);
+            self.point(attributes, row, say);
         };
         match &metric.data {
             Data::Sum { points, .. } | Data::Gauge(points) => {
@@ -131,7 +131,7 @@ impl Checker<'_> {
         }
     }
 
-    fn attributes(&self, attributes: &Attributes, row: &Row, say: &mut impl FnMut(String)) {
+    fn point(&self, attributes: &Attributes, row: &Row, say: &mut impl FnMut(String)) {
         if attributes.iter().any(|(key, _)| key == "otel.metric.overflow") {
             return;
         }
@@ -159,33 +159,41 @@ impl Checker<'_> {
         }
     }
 
-    /// An unknown span name, unknown attributes, attributes of the wrong type. Sorted.
+    /// An unknown span name, unknown or missing attributes, attributes of the wrong type. Sorted.
     pub fn span(&self, name: &str, attributes: &[(&str, Type)]) -> Vec<Finding> {
-        self.with_row(name, attributes, |row| row.kind == Kind::Span)
+        self.with_row(name, attributes, Kind::Span)
     }
 
     /// An unknown event name, unknown or missing attributes, attributes of the wrong type. Sorted.
     pub fn event(&self, name: &str, attributes: &[(&str, Type)]) -> Vec<Finding> {
-        let mut findings = self.with_row(name, attributes, |row| row.kind == Kind::Event);
-        let required = self.row(name, |row| row.kind == Kind::Event).map_or(&[][..], |row| row.attributes);
-        for (key, _) in required.iter().filter(|(_, required)| *required) {
-            let key = key.replace("{app}", self.app);
-            if !attributes.iter().any(|(present, _)| *present == key) {
-                findings.push(Finding { name: name.into(), problem: format!("lacks the required attribute {key}") });
-            }
+        self.with_row(name, attributes, Kind::Event)
+    }
+
+    /// Unknown attributes, and attributes of the wrong type, of what has no row of its own: log records, exemplars, links,
+    /// the resource. Sorted.
+    pub fn attributes(&self, of: &str, attributes: &[(&str, Type)]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (key, found) in attributes {
+            self.value(key, *found, &mut |problem| findings.push(Finding { name: of.to_owned(), problem }));
         }
         findings.sort();
+        findings.dedup();
         findings
     }
 
-    fn with_row(&self, name: &str, attributes: &[(&str, Type)], wanted: impl Fn(&Row) -> bool) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    fn with_row(&self, name: &str, attributes: &[(&str, Type)], kind: Kind) -> Vec<Finding> {
+        let mut findings = self.attributes(name, attributes);
         let mut say = |problem: String| findings.push(Finding { name: name.to_owned(), problem });
-        if self.row(name, wanted).is_none() {
-            say("is in no table of names".into());
-        }
-        for (key, found) in attributes {
-            self.value(key, *found, &mut say);
+        match self.row(name, |row| row.kind == kind) {
+            None => say("is in no table of names".into()),
+            Some(row) => {
+                for (key, _) in row.attributes.iter().filter(|(_, required)| *required) {
+                    let key = key.replace("{app}", self.app);
+                    if !attributes.iter().any(|(present, _)| *present == key) {
+                        say(format!("lacks the required attribute {key}"));
+                    }
+                }
+            }
         }
         findings.sort();
         findings.dedup();

@@ -170,7 +170,7 @@ impl Core {
     /// One pass; the number of words that were found.
     pub(crate) fn drain(&mut self) -> usize {
         if self.anchor.is_stale() || self.ended == 0 {
-            self.anchor = Anchor::new();
+            self.anchor = clock::anchor();
         }
         let rings = local::rings();
         let mut ended = std::mem::take(&mut self.later);

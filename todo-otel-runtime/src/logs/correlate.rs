@@ -9,7 +9,7 @@ use opentelemetry::{
 use super::vocabulary::Words;
 use crate::{
     collect::lane::{self, Note},
-    record::{clock, current as recorder},
+    record::current as recorder,
 };
 
 /// Ids of a span.
@@ -49,10 +49,10 @@ pub(crate) fn add_event(name: &'static str, attributes: &[(Key, AnyValue)]) {
 }
 
 /// Puts an event on a span that is about to end, if it is recorded for export.
-pub(crate) fn add_event_to(span: SpanRef, name: &'static str, attributes: &[(Key, AnyValue)]) {
+pub(crate) fn add_event_to(span: SpanRef, name: &'static str, time: SystemTime, attributes: &[(Key, AnyValue)]) {
     if span.flags.is_sampled() {
-        let event = Event::new(name, SystemTime::now(), pairs(attributes), 0);
-        lane::send(u64::from_be_bytes(span.span_id.to_bytes()), Note::Event { ticks: clock::now(), event });
+        let event = Event::new(name, time, pairs(attributes), 0);
+        lane::send(u64::from_be_bytes(span.span_id.to_bytes()), Note::Event { ticks: 0, event });
     }
 }
 

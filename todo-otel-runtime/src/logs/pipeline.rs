@@ -393,7 +393,7 @@ impl Pipeline {
         let name = if record.is_failure() { "exception" } else { name };
         match record.span {
             Span::Current => correlate::add_event(name, &record.attributes),
-            Span::Of(span) => correlate::add_event_to(span, name, &record.attributes),
+            Span::Of(span) => correlate::add_event_to(span, name, record.time, &record.attributes),
             Span::None => {}
         }
     }

@@ -98,6 +98,12 @@ impl Record {
         self
     }
 
+    /// Says when it happened, if not just now.
+    pub fn at_time(mut self, time: SystemTime) -> Self {
+        self.time = time;
+        self
+    }
+
     /// Says where it was written.
     pub fn at(mut self, location: Location) -> Self {
         self.location = location;

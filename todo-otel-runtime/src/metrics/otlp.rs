@@ -188,7 +188,7 @@ fn attributes(attributes: &Attributes) -> Vec<KeyValue> {
 }
 
 /// Decodes what [`encode`] wrote: metrics by resource. `None`: not such a message.
-pub(crate) fn decode(body: &[u8]) -> Option<Vec<(ResourceAttributes, Snapshot)>> {
+pub fn decode(body: &[u8]) -> Option<Vec<(ResourceAttributes, Snapshot)>> {
     Some(decoded(ExportMetricsServiceRequest::decode(body).ok()?))
 }
 

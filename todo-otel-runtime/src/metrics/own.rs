@@ -106,6 +106,24 @@ histogram! {
         labels = { "otel.component.type": &'static str, "otel.component.name": &'static str };
 }
 
+/// Feeds the gauges of the spools at each collection: a service tells for all processes that share its state directory.
+#[cfg(feature = "otlp")]
+pub(crate) fn watch_spools(config: &crate::Config) {
+    let config = config.clone();
+    super::observe(move |o| {
+        let Ok(spools) = crate::deliver::status(&config) else { return };
+        let oldest = spools.iter().filter_map(|spool| spool.oldest).max().unwrap_or_default();
+        o.set(&SPOOL_SIZE, spools.iter().map(|spool| spool.bytes).sum::<u64>() as i64, ());
+        o.set(&EXPORT_AGE, oldest.as_secs_f64(), ());
+        o.set(&BREAKER_OPEN, spools.iter().filter(|spool| spool.waiting.is_some()).count() as i64, ());
+        if let Some(since) = spools.iter().filter_map(|spool| spool.last_success).min() {
+            let at = std::time::SystemTime::now() - since;
+            let unix = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            o.set(&LAST_SUCCESS, unix.as_secs_f64(), ());
+        }
+    });
+}
+
 /// Feeds the counts of delivery at each collection. Where nothing was lost nothing is shown.
 #[cfg(feature = "otlp")]
 pub(crate) fn watch(delivery: crate::deliver::Delivery) {

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -146,6 +146,17 @@ impl Anchor {
     /// A moment in the system's time.
     pub(crate) fn time(&self, ticks: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.unix_ns(ticks))
+    }
+}
+
+/// The anchor of this second. Everybody who turns ticks into time of day asks here, so that an event and its span, which
+/// are written by different threads, agree to the nanosecond.
+pub(crate) fn anchor() -> Anchor {
+    static SHARED: Mutex<Option<Anchor>> = Mutex::new(None);
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    match *shared {
+        Some(anchor) if !anchor.is_stale() => anchor,
+        _ => *shared.insert(Anchor::new()),
     }
 }
 

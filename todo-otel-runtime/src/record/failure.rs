@@ -8,6 +8,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     panic::PanicHookInfo,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::SystemTime,
 };
 
 use opentelemetry::logs::Severity;
@@ -36,19 +37,40 @@ fn slot(trace: u128, words: &str) -> (&'static AtomicU64, u64) {
 }
 
 /// Was this failure, or what caused it, reported in this trace? Remembers it.
-fn is_repeated(trace: u128, fault: &Fault) -> bool {
-    let words = |message: &str| if message.is_empty() { fault.type_name.to_owned() } else { message.to_owned() };
-    let known = |text: &str| {
-        let (cell, key) = slot(trace, text);
+///
+/// What was told quietly does not keep a louder event from being told: an error that is expected, or tried again, where it
+/// arises may still end the operation around it.
+fn is_repeated(trace: u128, fault: &Fault, loudness: Loudness) -> bool {
+    let known = |text: &str, loudness: Loudness| {
+        let (cell, key) = slot(trace ^ loudness as u128, text);
         cell.load(Relaxed) == key
     };
-    let own = words(&fault.message);
-    if known(&own) || fault.sources.iter().any(|source| known(source)) {
+    let own = if fault.message.is_empty() { fault.type_name } else { &fault.message };
+    let texts = || std::iter::once(own).chain(fault.sources.iter().map(String::as_str));
+    if texts().any(|text| known(text, Loudness::Loud) || (loudness == Loudness::Quiet && known(text, loudness))) {
         return true;
     }
-    let (cell, key) = slot(trace, &own);
+    let (cell, key) = slot(trace ^ loudness as u128, own);
     cell.store(key, Relaxed);
     false
+}
+
+/// Whether anybody has to hear of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loudness {
+    /// WARN and above.
+    Loud,
+    /// DEBUG: expected, or one attempt of several.
+    Quiet,
+}
+
+fn loudness(state: &SpanState, outcome: Outcome, fault: &Fault) -> Loudness {
+    let one_attempt = fault.retryable && event_name(state.meta()) == "http.client.request.exception";
+    if outcome == Outcome::Expected || (one_attempt && !state.has(LOCAL_ROOT)) {
+        Loudness::Quiet
+    } else {
+        Loudness::Loud
+    }
 }
 
 /// Says what a call that did not simply succeed has to say.
@@ -68,18 +90,21 @@ pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>,
         && matches!(outcome, Outcome::Error | Outcome::Expected)
         && is_told_here(state, outcome)
         && !is_answer(state.meta(), fault)
-        && !is_repeated(state.trace(), fault)
     {
-        logs::emit(failed(state, outcome, fault));
+        let loudness = loudness(state, outcome, fault);
+        if !is_repeated(state.trace(), fault, loudness) {
+            logs::emit(failed(state, outcome, fault, loudness).at_time(end_time(state, end)));
+        }
     }
     if outcome == Outcome::Cancelled {
-        logs::emit(about(state, Severity::Debug, "cancelled"));
+        logs::emit(about(state, Severity::Debug, "cancelled").at_time(end_time(state, end)));
     }
     if state.has(LOGGED)
         && let Some(log) = state.meta().log
         && log.exit
     {
-        logs::emit(about(state, severity(log.level), "end").attribute("outcome", outcome.as_str()));
+        let record = about(state, severity(log.level), "end").attribute("outcome", outcome.as_str());
+        logs::emit(record.at_time(end_time(state, end)));
     }
     if state.has(LOGGED) && logs::writes_span_lines() {
         let ms = end.saturating_sub(state.start.get()) as f64 / clock::ticks_per_ns() / 1e6;
@@ -119,12 +144,14 @@ pub(crate) fn entered(state: &SpanState) {
 }
 
 /// The one event of a failure.
-fn failed(state: &SpanState, outcome: Outcome, fault: &Fault) -> Record {
+fn failed(state: &SpanState, outcome: Outcome, fault: &Fault, loudness: Loudness) -> Record {
     let meta = state.meta();
     let root = state.has(LOCAL_ROOT);
-    let (event, severity) = match outcome {
-        Outcome::Expected => ("exception", Severity::Debug),
-        _ => (event_name(meta), if root || meta.kind == Kind::Consumer { Severity::Error } else { Severity::Warn }),
+    let event = if outcome == Outcome::Expected { "exception" } else { event_name(meta) };
+    let severity = match loudness {
+        Loudness::Quiet => Severity::Debug,
+        Loudness::Loud if root || meta.kind == Kind::Consumer => Severity::Error,
+        Loudness::Loud => Severity::Warn,
     };
     let stacktrace = std::iter::once(&fault.message).chain(&fault.sources).map(String::as_str);
     let stacktrace = stacktrace.collect::<Vec<_>>().join("\ncaused by: ");
@@ -142,6 +169,12 @@ fn failed(state: &SpanState, outcome: Outcome, fault: &Fault) -> Record {
     }
     .into_record()
     .within(meta.name)
+}
+
+/// When the call ended, as the collector will say it of the span: an event of the call is never later than its span.
+fn end_time(state: &SpanState, end: u64) -> SystemTime {
+    let start = state.start.get();
+    if start == 0 { SystemTime::now() } else { clock::anchor().interval(start, end).1 }
 }
 
 /// An HTTP status is an answer of the other side: the span says so, but nothing exceptional happened.

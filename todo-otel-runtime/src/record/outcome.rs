@@ -81,6 +81,8 @@ pub struct Fault {
     pub status: Option<&'static str>,
     /// Part of normal work, says its class.
     pub expected: bool,
+    /// The same call may succeed later, says its class.
+    pub retryable: bool,
     /// `exception.type`.
     pub type_name: &'static str,
     /// `exception.message`; empty when the error cannot be displayed.
@@ -142,6 +144,7 @@ fn add_class(fault: &mut Fault, class: &dyn ErrorClass) {
     fault.class = class.class();
     fault.status = class.db_status_code();
     fault.expected = class.expected();
+    fault.retryable = class.retryable();
 }
 
 /// A returned value, asked as `(&&&&&&&&Probe(value)).outcome()` with all `Via…` traits in scope.
