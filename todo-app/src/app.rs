@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     output::{Output, text::View},
     signals::Signals,
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// What a command works with. Store and enricher are made at first use, so that `todo version` needs neither.
@@ -110,12 +110,12 @@ impl App {
     /// The database, opened at first use.
     ///
     /// # Errors
-    /// See [`Store::open`].
+    /// See [`Store::connect`].
     pub fn store(&self) -> Result<&Store> {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
-        let store = Store::open(&database_path(&self.config()?.database.url)?)?;
+        let store = Store::connect(&self.config()?.database.url)?;
         Ok(self.store.get_or_init(|| store))
     }
 
@@ -143,15 +143,5 @@ impl App {
         let date_format =
             self.config.as_ref().map_or_else(|_| "relative".into(), |config| config.ui.date_format.clone());
         View { styles: self.out.styles, width: self.out.width, today: self.clock.today(), date_format }
-    }
-}
-
-/// A path, `sqlite:path` or `sqlite://path`.
-fn database_path(url: &str) -> Result<PathBuf, StoreError> {
-    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
-    match path.split_once("://") {
-        Some(("postgres" | "postgresql", _)) => Err(StoreError::Unsupported("PostgreSQL".into())),
-        Some((scheme, _)) => Err(StoreError::Unsupported(format!("databases of kind {scheme}"))),
-        None => Ok(PathBuf::from(path)),
     }
 }

@@ -8,6 +8,8 @@ use std::{
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use todo_otel_runtime::ErrorClass;
 
+use super::place::Place;
+
 /// Why the store could not do what was asked.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -61,6 +63,20 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
     },
+    /// The server cannot be reached or does not let us in.
+    CannotConnect {
+        /// Its address without the password.
+        server: String,
+        /// What it or the library said.
+        reason: String,
+    },
+    /// All connections were busy for too long.
+    PoolTimeout,
+    /// The server gave up on a statement that waited or ran for too long.
+    TimedOut {
+        /// SQLSTATE: 55P03 waited for a lock, 57014 ran for too long.
+        code: &'static str,
+    },
     /// The disk is full or failed.
     Disk(String),
     /// A kind of database that this build does not contain.
@@ -89,6 +105,13 @@ impl StoreError {
                 "copy the file away, then try `sqlite3 FILE .recover`; backups lie beside it".into()
             }
             StoreError::CannotOpen { .. } => "check the path and its permissions, or choose another with --db".into(),
+            StoreError::CannotConnect { .. } => {
+                "check that the server runs and lets this user in, or choose another database in TODO_DATABASE_URL"
+                    .into()
+            }
+            StoreError::PoolTimeout | StoreError::TimedOut { .. } => {
+                "the database is busy; try again, or look at its other clients in pg_stat_activity".into()
+            }
             StoreError::Disk(_) => "free some space or check the disk, then repeat".into(),
             StoreError::Unsupported(_) => "use a file path, or build with --features postgres".into(),
             StoreError::Query(_) => "`todo doctor` checks the database".into(),
@@ -107,6 +130,8 @@ impl StoreError {
             _ if message.contains("unable to open") => {
                 StoreError::CannotOpen { path: PathBuf::new(), reason: message.into() }
             }
+            _ if message.contains("due to lock timeout") => StoreError::TimedOut { code: "55P03" },
+            _ if message.contains("due to statement timeout") => StoreError::TimedOut { code: "57014" },
             _ if message.contains("disk I/O") || message.contains("is full") => StoreError::Disk(message.into()),
             _ if matches!(kind, DatabaseErrorKind::ReadOnlyTransaction) => StoreError::ReadOnly,
             _ => StoreError::Query(error),
@@ -114,7 +139,15 @@ impl StoreError {
     }
 
     /// Names the file, where the error has room for it.
-    pub(super) fn at(mut self, file: &Path) -> StoreError {
+    pub(super) fn at(self, place: &Place) -> StoreError {
+        match place.file() {
+            Some(file) => self.in_file(file),
+            None => self,
+        }
+    }
+
+    /// As `at`.
+    pub(super) fn in_file(mut self, file: &Path) -> StoreError {
         if let StoreError::NotADatabase { path } | StoreError::CannotOpen { path, .. } = &mut self {
             *path = file.to_owned();
         }
@@ -135,8 +168,12 @@ impl ErrorClass for StoreError {
             StoreError::Newer { .. } => "newer_schema",
             StoreError::Corrupt(_) => "corrupt",
             StoreError::CannotOpen { .. } => "connection",
+            StoreError::CannotConnect { .. } => "connection",
+            StoreError::PoolTimeout => "pool_timeout",
+            StoreError::TimedOut { code } => code,
             StoreError::Disk(_) => "disk",
             StoreError::Unsupported(_) => "unsupported",
+            StoreError::Query(error) if sqlstate(error).is_some() => sqlstate(error).unwrap_or_default(),
             StoreError::Query(DieselError::DatabaseError(kind, _)) => match kind {
                 DatabaseErrorKind::UniqueViolation => "unique_violation",
                 DatabaseErrorKind::ForeignKeyViolation => "foreign_key_violation",
@@ -150,16 +187,45 @@ impl ErrorClass for StoreError {
     }
 
     fn retryable(&self) -> bool {
-        matches!(self, StoreError::Locked | StoreError::Conflict { .. })
+        matches!(
+            self,
+            StoreError::Locked | StoreError::Conflict { .. } | StoreError::PoolTimeout | StoreError::TimedOut { .. }
+        )
     }
 
     fn slo_ignore(&self) -> bool {
         matches!(self, StoreError::NotFound { .. } | StoreError::NotPending { .. })
     }
 
-    /// SQLite's own code, where diesel lets it be known.
+    /// SQLite's own code or the SQLSTATE of PostgreSQL, where diesel lets it be known.
     fn db_status_code(&self) -> Option<&'static str> {
-        matches!(self, StoreError::Locked).then_some("5")
+        match self {
+            StoreError::Locked => Some("5"),
+            StoreError::TimedOut { code } => Some(code),
+            StoreError::Query(error) => sqlstate(error),
+            _ => None,
+        }
+    }
+}
+
+/// SQLSTATE of what PostgreSQL refused. SQLite's errors name no constraint and no table, and have other codes.
+fn sqlstate(error: &DieselError) -> Option<&'static str> {
+    let DieselError::DatabaseError(kind, info) = error else { return None };
+    match kind {
+        DatabaseErrorKind::SerializationFailure => return Some("40001"),
+        DatabaseErrorKind::ReadOnlyTransaction => return Some("25006"),
+        _ if info.message().contains("deadlock detected") => return Some("40P01"),
+        _ => {}
+    }
+    info.table_name().or(info.constraint_name())?;
+    match kind {
+        DatabaseErrorKind::UniqueViolation => Some("23505"),
+        DatabaseErrorKind::ForeignKeyViolation => Some("23503"),
+        DatabaseErrorKind::NotNullViolation => Some("23502"),
+        DatabaseErrorKind::CheckViolation => Some("23514"),
+        DatabaseErrorKind::ExclusionViolation => Some("23P01"),
+        DatabaseErrorKind::RestrictViolation => Some("23001"),
+        _ => None,
     }
 }
 
@@ -181,6 +247,10 @@ impl fmt::Display for StoreError {
             }
             StoreError::Corrupt(message) => write!(f, "the database is damaged: {message}"),
             StoreError::CannotOpen { path, reason } => write!(f, "cannot open {}: {reason}", path.display()),
+            StoreError::CannotConnect { server, reason } => write!(f, "cannot connect to {server}: {reason}"),
+            StoreError::PoolTimeout => write!(f, "all connections to the database are busy"),
+            StoreError::TimedOut { code: "55P03" } => write!(f, "the database did not get a lock in time"),
+            StoreError::TimedOut { .. } => write!(f, "the database did not answer in time"),
             StoreError::Disk(message) => write!(f, "the disk refused: {message}"),
             StoreError::Unsupported(what) => write!(f, "this build has no support for {what}"),
             StoreError::Query(error) => write!(f, "the database refused: {error}"),

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use todo_otel_runtime::db_span;
 
-use super::{NewEnrichment, Store, StoreError, schema::jobs, suggestions, todos as todo_rows};
+use super::{Conn, NewEnrichment, Store, StoreError, conn::OrIgnore, schema::jobs, suggestions, todos as todo_rows};
 use crate::domain::{Suggestion, Todo};
 
 /// After so many attempts a job is dead.
@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such todo.
-    #[db_span(name = "db.job.enqueue", system = "sqlite", operation = "INSERT", collection = "jobs")]
+    #[db_span(name = "db.job.enqueue", system = self.system(), operation = "INSERT", collection = "jobs")]
     pub fn enqueue(&self, todo_id: i64, job: &NewJob, now: Timestamp) -> Result<bool, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
@@ -102,7 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.job.claim", system = "sqlite", operation = "UPDATE", collection = "jobs", output(todo.count = |jobs| jobs.len()))]
+    #[db_span(name = "db.job.claim", system = self.system(), operation = "UPDATE", collection = "jobs", output(todo.count = |jobs| jobs.len()))]
     pub fn claim_jobs(&self, owner: &str, count: i64, lease: Duration, now: Timestamp) -> Result<Vec<Job>, StoreError> {
         let now_ms = now.as_millisecond();
         let lease_until = now_ms.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
@@ -143,7 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.job.finish", system = "sqlite", operation = "UPDATE", collection = "jobs")]
+    #[db_span(name = "db.job.finish", system = self.system(), operation = "UPDATE", collection = "jobs")]
     pub fn finish_job(
         &self,
         job: &Job,
@@ -239,32 +239,26 @@ impl Store {
 }
 
 /// Enqueues inside a transaction of the caller; `false` when the key is known already.
-pub(super) fn insert(
-    conn: &mut SqliteConnection,
-    todo_id: i64,
-    job: &NewJob,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+pub(super) fn insert(conn: &mut Conn, todo_id: i64, job: &NewJob, now: Timestamp) -> Result<bool, StoreError> {
     let now_ms = now.as_millisecond();
-    let inserted = diesel::insert_or_ignore_into(jobs::table)
-        .values((
-            jobs::job_key.eq(&job.key),
-            jobs::todo_id.eq(todo_id),
-            jobs::run_at.eq(now_ms),
-            jobs::traceparent.eq(&job.context.traceparent),
-            jobs::tracestate.eq(&job.context.tracestate),
-            jobs::baggage.eq(&job.context.baggage),
-            jobs::created_at.eq(now_ms),
-        ))
-        .execute(conn)?;
+    let row = (
+        jobs::job_key.eq(&job.key),
+        jobs::todo_id.eq(todo_id),
+        jobs::run_at.eq(now_ms),
+        jobs::traceparent.eq(&job.context.traceparent),
+        jobs::tracestate.eq(&job.context.tracestate),
+        jobs::baggage.eq(&job.context.baggage),
+        jobs::created_at.eq(now_ms),
+    );
+    let inserted = OrIgnore(diesel::insert_into(jobs::table).values(row)).execute(conn)?;
     Ok(inserted == 1)
 }
 
 /// Ends jobs that nobody needs any more: their todo is done or deleted, or their last attempt never came back.
-fn bury(conn: &mut SqliteConnection, now_ms: i64) -> Result<(), StoreError> {
+fn bury(conn: &mut Conn, now_ms: i64) -> Result<(), StoreError> {
     diesel::sql_query(
-        "UPDATE jobs SET state = 'done', finished_at = ?1, lease_until = NULL \
-         WHERE (state = 'pending' OR state = 'running' AND lease_until < ?1) \
+        "UPDATE jobs SET state = 'done', finished_at = $1, lease_until = NULL \
+         WHERE (state = 'pending' OR state = 'running' AND lease_until < $1) \
          AND (SELECT status FROM todos WHERE todos.id = todo_id) <> 'open'",
     )
     .bind::<diesel::sql_types::BigInt, _>(now_ms)
@@ -280,7 +274,7 @@ fn bury(conn: &mut SqliteConnection, now_ms: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn with_todo(conn: &mut SqliteConnection, row: Leased, owner: &str) -> Result<Job, StoreError> {
+fn with_todo(conn: &mut Conn, row: Leased, owner: &str) -> Result<Job, StoreError> {
     Ok(Job {
         id: row.id,
         message_id: row.job_key,

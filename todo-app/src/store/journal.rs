@@ -1,13 +1,17 @@
 //! What each command changed, so that `todo undo` can take it back. Written in the transaction of the change itself.
 //! Not here: suggestions; a decision about one is undone together with the todo it changed, but not offered again.
 
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Nullable, Text},
+};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use todo_otel_runtime::db_span;
 
 use super::{
-    Store, StoreError,
+    Conn, Store, StoreError,
+    conn::insert_all,
     schema::{journal, journal_todos, todo_tags, todos},
     todos as todo_rows,
 };
@@ -64,7 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store; on an error nothing was changed.
-    #[db_span(name = "db.todo.undo", system = "sqlite", operation = "UPDATE", collection = "todos")]
+    #[db_span(name = "db.todo.undo", system = self.system(), operation = "UPDATE", collection = "todos")]
     pub fn undo(&self, now: Timestamp) -> Result<Option<Undone>, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
@@ -96,14 +100,14 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.todo.delete", system = "sqlite", operation = "DELETE", collection = "todos")]
+    #[db_span(name = "db.todo.delete", system = self.system(), operation = "DELETE", collection = "todos")]
     pub fn clean_up(&self, now: Timestamp) -> Result<usize, StoreError> {
         let oldest = now.checked_sub((KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MIN).as_millisecond();
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
                 diesel::delete(journal::table.filter(journal::at.lt(oldest))).execute(conn)?;
-                diesel::sql_query("DELETE FROM jobs WHERE state IN ('done', 'dead') AND finished_at < ?")
-                    .bind::<diesel::sql_types::BigInt, _>(oldest)
+                diesel::sql_query("DELETE FROM jobs WHERE state IN ('done', 'dead') AND finished_at < $1")
+                    .bind::<BigInt, _>(oldest)
                     .execute(conn)?;
                 let gone = todos::status.eq(Status::Deleted.as_str()).and(todos::updated_at.lt(oldest));
                 Ok(diesel::delete(todos::table.filter(gone)).execute(conn)?)
@@ -114,7 +118,7 @@ impl Store {
 
 /// Notes a change: `before` are the todos as they were, `created` the numbers of new ones.
 pub(super) fn record(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     operation: &str,
     before: &[Todo],
     created: &[i64],
@@ -128,25 +132,15 @@ pub(super) fn record(
         .returning(journal::id)
         .get_result(conn)?;
     let images = before.iter().map(|todo| (todo.id, serde_json::to_string(&Image::from(todo)).ok()));
-    for (todo_id, image) in images.chain(created.iter().map(|id| (*id, None))) {
-        diesel::insert_or_ignore_into(journal_todos::table)
-            .values((
-                journal_todos::journal_id.eq(id),
-                journal_todos::todo_id.eq(todo_id),
-                journal_todos::before.eq(image),
-            ))
-            .execute(conn)?;
-    }
-    Ok(())
+    let rows: Vec<_> = images
+        .chain(created.iter().map(|id| (*id, None)))
+        .map(|(todo, image)| (id.into_sql::<BigInt>(), todo.into_sql::<BigInt>(), image.into_sql::<Nullable<Text>>()))
+        .collect();
+    insert_all(conn, "journal_todos (journal_id, todo_id, before)", &rows)
 }
 
 /// Makes one todo what it was. One that was cleaned up meanwhile stays away.
-fn restore(
-    conn: &mut SqliteConnection,
-    id: i64,
-    before: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<Todo>, StoreError> {
+fn restore(conn: &mut Conn, id: i64, before: Option<&str>, now: Timestamp) -> Result<Option<Todo>, StoreError> {
     let Some(image) = before.and_then(|text| serde_json::from_str::<Image>(text).ok()) else {
         let todo = todo_rows::one(conn, id).ok();
         diesel::update(todos::table.find(id))

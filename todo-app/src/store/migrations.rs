@@ -1,4 +1,4 @@
-//! Embedded migrations: each in a transaction of its own together with its version, one process at a time, after a
+//! Embedded migrations of SQLite: each in a transaction of its own together with its version, one process at a time, after a
 //! backup. `user_version` counts them, so that one read tells that there is nothing to do.
 
 use std::{
@@ -18,17 +18,12 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use todo_otel_runtime::traced;
 
-use super::{StoreError, connection::APPLICATION_ID};
+use super::{StoreError, sqlite::APPLICATION_ID};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// How many migrations there are, which is the version of an up-to-date file.
-const LATEST: i64 = 2;
-
-/// Schema version this program writes.
-pub(super) const fn latest() -> i64 {
-    LATEST
-}
+/// How many migrations there are for each database, which is the version of an up-to-date one.
+pub(super) const LATEST: i64 = 2;
 
 /// Waits up to 5 s for the right to migrate.
 pub(super) fn lock(database: &Path) -> Result<File, StoreError> {
@@ -89,7 +84,7 @@ pub(super) fn run(conn: &mut SqliteConnection, version: i64) -> Result<(), Store
     Ok(())
 }
 
-fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+pub(super) fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
     match error.downcast::<diesel::result::Error>() {
         Ok(error) => StoreError::from(*error),
         Err(error) => StoreError::Query(diesel::result::Error::QueryBuilderError(error)),
@@ -110,7 +105,9 @@ mod tests {
 
     #[test]
     fn the_version_counts_the_migrations() {
-        let all = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).unwrap();
-        assert_eq!(i64::try_from(all.len()).unwrap(), LATEST);
+        for database in ["sqlite", "postgres"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
+            assert_eq!(i64::try_from(std::fs::read_dir(folder).unwrap().count()).unwrap(), LATEST, "{database}");
+        }
     }
 }

@@ -1,24 +1,32 @@
 //! The only place that speaks to a database. Every method is one transaction at most; every transaction that writes is
-//! an immediate one, so that it waits for the lock instead of failing half-way. Not here: any decision about todos.
+//! an immediate one, so that it waits for the lock instead of failing half-way. The queries are the same for SQLite and
+//! PostgreSQL; what differs is in `sqlite`, `postgres`, `conn` and the migrations. Not here: any decision about todos.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
-use diesel::SqliteConnection;
+use todo_otel_runtime::{metrics::Observer, set_attribute};
 
-mod connection;
+mod conn;
 mod error;
 mod jobs;
 mod journal;
 mod migrations;
+mod place;
+mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod provider_state;
 mod schema;
+mod sqlite;
 mod stats;
 mod suggestions;
 mod todos;
 
+use self::{
+    conn::{Conn, Db},
+    place::Place,
+    pool::Pool,
+};
 pub use self::{
     error::StoreError,
     jobs::{Job, JobOutcome, MAX_ATTEMPTS, NewJob, TraceContext},
@@ -34,14 +42,14 @@ pub struct Store {
 }
 
 struct Inner {
-    path: PathBuf,
-    /// Connections nobody uses at the moment.
-    idle: Mutex<Vec<SqliteConnection>>,
+    pool: Pool,
+    /// `db.namespace`
+    namespace: String,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
+        f.debug_struct("Store").field("place", self.inner.pool.place()).finish_non_exhaustive()
     }
 }
 
@@ -51,25 +59,56 @@ impl Store {
     /// # Errors
     /// [`StoreError::Newer`], [`StoreError::Foreign`] and [`StoreError::NotADatabase`] leave the file as it is.
     pub fn open(path: &Path) -> Result<Store, StoreError> {
-        let first = connection::open(path)?;
-        Ok(Store { inner: Arc::new(Inner { path: path.to_owned(), idle: Mutex::new(vec![first]) }) })
+        Store::prepare(Place::File(path.to_owned()))
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    /// As [`Store::open`], for what the configuration says: a path, `sqlite://path` or `postgres://…`.
+    ///
+    /// # Errors
+    /// Those of `open`, [`StoreError::CannotConnect`], and [`StoreError::Unsupported`] for what this build cannot do.
+    pub fn connect(url: &str) -> Result<Store, StoreError> {
+        Store::prepare(Place::parse(url)?)
     }
 
-    /// Lends a connection. One that a panic interrupted is closed, which rolls its transaction back.
-    fn with<T>(&self, work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut conn = match idle {
-            Some(conn) => conn,
-            None => connection::connect(&self.inner.path)?,
-        };
-        let result = work(&mut conn).map_err(|error| error.at(&self.inner.path));
-        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
-        result
+    fn prepare(place: Place) -> Result<Store, StoreError> {
+        let (first, namespace) = pool::counted(&place, || match &place {
+            Place::File(path) => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                Ok((Conn::Sqlite(sqlite::open(path)?), stem))
+            }
+            #[cfg(feature = "postgres")]
+            Place::Server(server) => postgres::open(server).map(|(conn, namespace)| (Conn::Postgres(conn), namespace)),
+            #[cfg(not(feature = "postgres"))]
+            Place::Server(_) => Err(StoreError::Unsupported("PostgreSQL".into())),
+        })?;
+        Ok(Store { inner: Arc::new(Inner { pool: Pool::new(place, first), namespace }) })
+    }
+
+    /// The file; `None` when a server keeps the todos.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.pool.place().file()
+    }
+
+    /// `db.system.name`: `sqlite` or `postgresql`.
+    pub fn system(&self) -> &'static str {
+        self.inner.pool.place().system()
+    }
+
+    /// Sets the metrics of the connections.
+    pub fn observe(&self, observer: &Observer) {
+        self.inner.pool.observe(observer);
+    }
+
+    /// Lends a connection and says on the current span which database it is.
+    fn with<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        set_attribute("db.namespace", &self.inner.namespace);
+        let place = self.inner.pool.place();
+        if let Place::Server(server) = place {
+            set_attribute("server.address", &server.address);
+            set_attribute("server.port", &server.port);
+        }
+        let mut conn = self.inner.pool.get()?;
+        work(&mut conn).map_err(|error| error.at(place))
     }
 }
 
@@ -83,5 +122,7 @@ fn timestamp(ms: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 mod tests;

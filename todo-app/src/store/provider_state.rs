@@ -11,7 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.provider_state.get", system = "sqlite", operation = "SELECT", collection = "provider_state")]
+    #[db_span(name = "db.provider_state.get", system = self.system(), operation = "SELECT", collection = "provider_state")]
     pub fn provider_state(&self, provider: &str) -> Result<Option<String>, StoreError> {
         self.with(|conn| {
             Ok(provider_state::table.find(provider).select(provider_state::state).first(conn).optional()?)
@@ -24,7 +24,7 @@ impl Store {
     /// As every method of the store.
     #[db_span(
         name = "db.provider_state.update",
-        system = "sqlite",
+        system = self.system(),
         operation = "UPSERT",
         collection = "provider_state"
     )]
@@ -32,23 +32,20 @@ impl Store {
         &self,
         provider: &str,
         now: Timestamp,
-        change: impl FnOnce(Option<String>) -> (String, T),
+        mut change: impl FnMut(Option<String>) -> (String, T),
     ) -> Result<T, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
                 let old = provider_state::table.find(provider).select(provider_state::state).first(conn).optional()?;
                 let (state, answer) = change(old);
                 let updated_at = now.as_millisecond();
-                diesel::insert_into(provider_state::table)
-                    .values((
-                        provider_state::provider.eq(provider),
-                        provider_state::state.eq(&state),
-                        provider_state::updated_at.eq(updated_at),
-                    ))
-                    .on_conflict(provider_state::provider)
-                    .do_update()
-                    .set((provider_state::state.eq(&state), provider_state::updated_at.eq(updated_at)))
-                    .execute(conn)?;
+                let row = (provider_state::state.eq(&state), provider_state::updated_at.eq(updated_at));
+                let known = diesel::update(provider_state::table.find(provider)).set(row).execute(conn)?;
+                if known == 0 {
+                    diesel::insert_into(provider_state::table)
+                        .values((provider_state::provider.eq(provider), row))
+                        .execute(conn)?;
+                }
                 Ok(answer)
             })
         })

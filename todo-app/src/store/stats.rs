@@ -68,15 +68,15 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.todo.stats", system = "sqlite", operation = "SELECT", collection = "todos")]
+    #[db_span(name = "db.todo.stats", system = self.system(), operation = "SELECT", collection = "todos")]
     pub fn stats(&self, today: Date, days: &[(Date, i64)], end_ms: i64) -> Result<Stats, StoreError> {
         let today = today.to_string();
         self.with(|conn| {
             let totals: Totals = sql_query(
                 "SELECT count(*) FILTER (WHERE status = 'open') AS open, \
                  count(*) FILTER (WHERE status = 'done') AS done, \
-                 count(*) FILTER (WHERE status = 'open' AND due < ?) AS overdue, \
-                 count(*) FILTER (WHERE status = 'open' AND due = ?) AS due_today, \
+                 count(*) FILTER (WHERE status = 'open' AND due < $1) AS overdue, \
+                 count(*) FILTER (WHERE status = 'open' AND due = $1) AS due_today, \
                  count(*) FILTER (WHERE status = 'open' AND priority = 3) AS high, \
                  count(*) FILTER (WHERE status = 'open' AND priority = 2) AS medium, \
                  count(*) FILTER (WHERE status = 'open' AND priority = 1) AS low, \
@@ -84,7 +84,6 @@ impl Store {
                  (SELECT count(*) FROM suggestions WHERE status = 'pending') AS pending_suggestions \
                  FROM todos",
             )
-            .bind::<Text, _>(&today)
             .bind::<Text, _>(&today)
             .get_result(conn)?;
             let by_project = sql_query(
@@ -102,7 +101,7 @@ impl Store {
                 let end = days.get(index + 1).map_or(end_ms, |(_, start)| *start);
                 let count: Named = sql_query(
                     "SELECT NULL AS name, count(*) AS count FROM todos \
-                     WHERE status = 'done' AND completed_at >= ? AND completed_at < ?",
+                     WHERE status = 'done' AND completed_at >= $1 AND completed_at < $2",
                 )
                 .bind::<BigInt, _>(start)
                 .bind::<BigInt, _>(end)

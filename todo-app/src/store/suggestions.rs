@@ -1,11 +1,16 @@
 //! Enrichments and the suggestions they bring; accepting changes the todo, nothing else does.
 
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Double, Text},
+};
 use jiff::{Timestamp, ToSpan};
 use todo_otel_runtime::db_span;
 
 use super::{
-    Store, StoreError, journal,
+    Conn, Store, StoreError,
+    conn::insert_all,
+    journal,
     schema::{enrichments, suggestions, todos},
     timestamp, todos as todo_rows,
 };
@@ -72,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the todo was deleted meanwhile.
-    #[db_span(name = "db.ai_enrichment.save", system = "sqlite", operation = "INSERT", collection = "enrichments")]
+    #[db_span(name = "db.ai_enrichment.save", system = self.system(), operation = "INSERT", collection = "enrichments")]
     pub fn save_enrichment(&self, new: &NewEnrichment, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
         self.with(|conn| conn.immediate_transaction(|conn| insert(conn, new, now)))
     }
@@ -81,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.ai_enrichment.get", system = "sqlite", operation = "SELECT", collection = "suggestions")]
+    #[db_span(name = "db.ai_enrichment.get", system = self.system(), operation = "SELECT", collection = "suggestions")]
     pub fn suggestions(
         &self,
         todo_id: Option<i64>,
@@ -92,10 +97,7 @@ impl Store {
             if let Some(id) = todo_id {
                 todo_rows::one(conn, id)?;
             }
-            let mut found = load(conn, |query| match todo_id {
-                Some(id) => query.filter(suggestions::todo_id.eq(id)),
-                None => query,
-            })?;
+            let mut found = load(conn, todo_id.map_or(Which::All, Which::OfTodo))?;
             for suggestion in &mut found {
                 if suggestion.status == SuggestionStatus::Pending && is_old(suggestion, now) {
                     suggestion.status = SuggestionStatus::Expired;
@@ -110,7 +112,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown number, [`StoreError::NotPending`] for one already decided on.
-    #[db_span(name = "db.suggestion.accept", system = "sqlite", operation = "UPDATE", collection = "suggestions")]
+    #[db_span(name = "db.suggestion.accept", system = self.system(), operation = "UPDATE", collection = "suggestions")]
     pub fn accept(&self, choice: &Choice, now: Timestamp) -> Result<(Vec<Todo>, Vec<Suggestion>), StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
@@ -141,7 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown number, [`StoreError::NotPending`] for one already decided on.
-    #[db_span(name = "db.suggestion.reject", system = "sqlite", operation = "UPDATE", collection = "suggestions")]
+    #[db_span(name = "db.suggestion.reject", system = self.system(), operation = "UPDATE", collection = "suggestions")]
     pub fn reject(&self, choice: &Choice, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
@@ -155,27 +157,18 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.suggestion.save", system = "sqlite", operation = "UPDATE", collection = "suggestions")]
+    #[db_span(name = "db.suggestion.save", system = self.system(), operation = "UPDATE", collection = "suggestions")]
     pub fn expire_suggestions(&self, now: Timestamp) -> Result<usize, StoreError> {
         let oldest = oldest_pending(now).as_millisecond();
-        self.with(|conn| {
-            conn.immediate_transaction(|conn| {
-                let old = suggestions::status.eq("pending").and(suggestions::created_at.lt(oldest));
-                expire(conn, now, |query| query.filter(old))
-            })
-        })
+        self.with(|conn| conn.immediate_transaction(|conn| expire(conn, now, Which::PendingBefore(oldest))))
     }
 }
 
 /// Stores an enrichment inside a transaction of the caller.
-pub(super) fn insert(
-    conn: &mut SqliteConnection,
-    new: &NewEnrichment,
-    now: Timestamp,
-) -> Result<Vec<Suggestion>, StoreError> {
+pub(super) fn insert(conn: &mut Conn, new: &NewEnrichment, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
     let now_ms = now.as_millisecond();
     let todo = todo_rows::one(conn, new.todo_id)?;
-    expire_fields(conn, todo.id, &Field::ALL, now)?;
+    expire_fields(conn, &[todo.id], &Field::ALL, now)?;
     let tokens = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
     let enrichment_id: i64 = diesel::insert_into(enrichments::table)
         .values((
@@ -199,46 +192,39 @@ pub(super) fn insert(
         .iter()
         .map(|suggestion| {
             (
-                suggestions::todo_id.eq(todo.id),
-                suggestions::enrichment_id.eq(enrichment_id),
-                suggestions::field.eq(suggestion.value.field().as_str()),
-                suggestions::value.eq(suggestion.value.to_text()),
-                suggestions::confidence.eq(suggestion.confidence.clamp(0.0, 1.0)),
-                suggestions::reason.eq(&suggestion.reason),
-                suggestions::status.eq(status.as_str()),
-                suggestions::created_at.eq(now_ms),
+                todo.id.into_sql::<BigInt>(),
+                enrichment_id.into_sql::<BigInt>(),
+                suggestion.value.field().as_str().into_sql::<Text>(),
+                suggestion.value.to_text().into_sql::<Text>(),
+                suggestion.confidence.clamp(0.0, 1.0).into_sql::<Double>(),
+                suggestion.reason.as_str().into_sql::<Text>(),
+                status.as_str().into_sql::<Text>(),
+                now_ms.into_sql::<BigInt>(),
             )
         })
         .collect();
-    if !rows.is_empty() {
-        diesel::insert_into(suggestions::table).values(rows).execute(conn)?;
-    }
-    load(conn, |query| query.filter(suggestions::enrichment_id.eq(enrichment_id)))
+    let into = "suggestions (todo_id, enrichment_id, field, value, confidence, reason, status, created_at)";
+    insert_all(conn, into, &rows)?;
+    load(conn, Which::OfEnrichment(enrichment_id))
 }
 
-/// Pending suggestions for these fields of a todo have been overtaken.
+/// Pending suggestions for these fields of todos have been overtaken.
 pub(super) fn expire_fields(
-    conn: &mut SqliteConnection,
-    todo_id: i64,
+    conn: &mut Conn,
+    todo_ids: &[i64],
     fields: &[Field],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let names: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
-    let overtaken = suggestions::todo_id
-        .eq(todo_id)
-        .and(suggestions::status.eq(SuggestionStatus::Pending.as_str()))
-        .and(suggestions::field.eq_any(names));
-    expire(conn, now, |query| query.filter(overtaken))?;
+    expire(conn, now, Which::PendingFields(todo_ids, fields))?;
     Ok(())
 }
 
-/// Lets the pending suggestions that `narrow` leaves expire, and counts them.
-fn expire<'a>(
-    conn: &mut SqliteConnection,
-    now: Timestamp,
-    narrow: impl FnOnce(Boxed<'a>) -> Boxed<'a>,
-) -> Result<usize, StoreError> {
-    let gone = load(conn, narrow)?;
+/// Lets these suggestions expire, and counts them.
+fn expire(conn: &mut Conn, now: Timestamp, which: Which<'_>) -> Result<usize, StoreError> {
+    let gone = load(conn, which)?;
+    if gone.is_empty() {
+        return Ok(0);
+    }
     let ids: Vec<i64> = gone.iter().map(|suggestion| suggestion.id).collect();
     diesel::update(suggestions::table.filter(suggestions::id.eq_any(ids)))
         .set((
@@ -252,10 +238,10 @@ fn expire<'a>(
     Ok(gone.len())
 }
 
-fn choose(conn: &mut SqliteConnection, choice: &Choice, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
+fn choose(conn: &mut Conn, choice: &Choice, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
     match choice {
         Choice::Ids(ids) => {
-            let found = load(conn, |query| query.filter(suggestions::id.eq_any(ids)))?;
+            let found = load(conn, Which::Ids(ids))?;
             let missing: Vec<i64> =
                 ids.iter().copied().filter(|id| found.iter().all(|suggestion| suggestion.id != *id)).collect();
             if !missing.is_empty() {
@@ -271,8 +257,7 @@ fn choose(conn: &mut SqliteConnection, choice: &Choice, now: Timestamp) -> Resul
         }
         Choice::Todo { id, field } => {
             todo_rows::one(conn, *id)?;
-            let mut found =
-                load(conn, |query| query.filter(suggestions::todo_id.eq(*id).and(suggestions::status.eq("pending"))))?;
+            let mut found = load(conn, Which::PendingFields(&[*id], &Field::ALL))?;
             found.retain(|suggestion| {
                 !is_old(suggestion, now) && field.is_none_or(|field| suggestion.value.field() == field)
             });
@@ -282,7 +267,7 @@ fn choose(conn: &mut SqliteConnection, choice: &Choice, now: Timestamp) -> Resul
 }
 
 fn decide(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     mut chosen: Vec<Suggestion>,
     status: SuggestionStatus,
     now: Timestamp,
@@ -297,17 +282,23 @@ fn decide(
     Ok(chosen)
 }
 
-type Boxed<'a> = suggestions::BoxedQuery<'a, diesel::sqlite::Sqlite>;
+/// Which suggestions are read.
+#[derive(Clone, Copy)]
+enum Which<'a> {
+    All,
+    Ids(&'a [i64]),
+    OfTodo(i64),
+    OfEnrichment(i64),
+    /// Undecided ones for these fields of these todos.
+    PendingFields(&'a [i64], &'a [Field]),
+    /// Undecided ones from before this time.
+    PendingBefore(i64),
+}
 
-fn load<'a>(
-    conn: &mut SqliteConnection,
-    narrow: impl FnOnce(Boxed<'a>) -> Boxed<'a>,
-) -> Result<Vec<Suggestion>, StoreError> {
-    let ids = narrow(suggestions::table.into_boxed()).select(suggestions::id);
-    let rows: Vec<Row> = suggestions::table
+fn load(conn: &mut Conn, which: Which<'_>) -> Result<Vec<Suggestion>, StoreError> {
+    let query = suggestions::table
         .inner_join(enrichments::table)
         .inner_join(todos::table.on(todos::id.eq(suggestions::todo_id)))
-        .filter(suggestions::id.eq_any(ids))
         .order((suggestions::todo_id.desc(), suggestions::id))
         .select((
             suggestions::id,
@@ -320,7 +311,20 @@ fn load<'a>(
             suggestions::created_at,
             enrichments::model,
         ))
-        .load(conn)?;
+        .into_boxed();
+    let pending = suggestions::status.eq(SuggestionStatus::Pending.as_str());
+    let query = match which {
+        Which::All => query,
+        Which::Ids(ids) => query.filter(suggestions::id.eq_any(ids)),
+        Which::OfTodo(id) => query.filter(suggestions::todo_id.eq(id)),
+        Which::OfEnrichment(id) => query.filter(suggestions::enrichment_id.eq(id)),
+        Which::PendingFields(ids, fields) => {
+            let names: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
+            query.filter(suggestions::todo_id.eq_any(ids).and(pending).and(suggestions::field.eq_any(names)))
+        }
+        Which::PendingBefore(time) => query.filter(pending.and(suggestions::created_at.lt(time))),
+    };
+    let rows: Vec<Row> = query.load(conn)?;
     Ok(rows.into_iter().filter_map(suggestion).collect())
 }
 

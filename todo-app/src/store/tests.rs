@@ -1,58 +1,15 @@
-use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
+//! What only a file of SQLite promises. What every database does is in `contract`.
+
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query};
-use jiff::{Timestamp, ToSpan, civil::date};
 
 use super::*;
-use crate::domain::{
-    DueFilter, Edit, EnrichmentMode, Field, Filter, NewSuggestion, NewTodo, Priority, Sort, Status, StatusFilter,
-    SuggestionStatus, SuggestionValue, Todo,
-};
+use crate::domain::Filter;
 
-struct Fixture {
-    store: Store,
-    folder: tempfile::TempDir,
-}
-
-fn fixture() -> Fixture {
+fn fixture() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    Fixture { store: Store::open(&folder.path().join("todo.db")).unwrap(), folder }
-}
-
-fn now() -> Timestamp {
-    "2026-11-22T12:00:00Z".parse().unwrap()
-}
-
-fn new(title: &str) -> NewTodo {
-    NewTodo { uuid: uuid::Uuid::new_v4().to_string(), title: title.into(), ..NewTodo::default() }
-}
-
-impl Fixture {
-    fn add(&self, title: &str) -> Todo {
-        self.store.create(&new(title), None, now()).unwrap()
-    }
-
-    fn suggest(&self, todo: &Todo, values: &[SuggestionValue]) -> Vec<crate::domain::Suggestion> {
-        self.store.save_enrichment(&enrichment(todo, values), now()).unwrap()
-    }
-}
-
-fn enrichment(todo: &Todo, values: &[SuggestionValue]) -> NewEnrichment {
-    NewEnrichment {
-        todo_id: todo.id,
-        todo_version: todo.version,
-        provider: "local".into(),
-        model: "rules-1".into(),
-        mode: EnrichmentMode::Inline,
-        confidence: 0.8,
-        attempts: 1,
-        input_tokens: None,
-        output_tokens: None,
-        suggestions: values
-            .iter()
-            .map(|value| NewSuggestion { value: value.clone(), confidence: 0.8, reason: "because".into() })
-            .collect(),
-    }
+    (Store::open(&folder.path().join("todo.db")).unwrap(), folder)
 }
 
 #[derive(QueryableByName)]
@@ -67,17 +24,16 @@ fn ask(store: &Store, sql: &str) -> String {
 
 #[test]
 fn sqlite_is_new_enough_to_survive_two_writers_and_a_checkpoint() {
-    let version = ask(&fixture().store, "SELECT sqlite_version() AS text");
+    let version = ask(&fixture().0, "SELECT sqlite_version() AS text");
     let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
     assert!(parts >= vec![3, 51, 3], "{version}");
 }
 
 #[test]
 fn every_connection_has_the_safe_settings() {
-    let fixture = fixture();
+    let (store, _folder) = fixture();
     // A second connection is opened while the first is in use.
-    fixture
-        .store
+    store
         .with(|_first| {
             for (pragma, expected) in [
                 ("busy_timeout", "5000"),
@@ -89,7 +45,7 @@ fn every_connection_has_the_safe_settings() {
             ] {
                 let column = if pragma == "busy_timeout" { "timeout" } else { pragma };
                 let sql = format!("SELECT CAST({column} AS TEXT) AS text FROM pragma_{pragma}");
-                assert_eq!(ask(&fixture.store, &sql), expected, "{pragma}");
+                assert_eq!(ask(&store, &sql), expected, "{pragma}");
             }
             Ok(())
         })
@@ -100,6 +56,10 @@ fn every_connection_has_the_safe_settings() {
 fn every_writing_transaction_takes_the_lock_first() {
     for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store")).unwrap() {
         let path = file.unwrap().path();
+        // The migrations of PostgreSQL take a lock of their own.
+        if path.ends_with("postgres.rs") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         let plain = concat!(".trans", "action(");
         assert!(!text.contains(plain), "{} begins a transaction that may fail half-way", path.display());
@@ -125,7 +85,7 @@ fn a_newer_or_foreign_file_is_refused_and_left_alone() {
         ("unmarked.db", "CREATE TABLE x (y);", "another program"),
     ] {
         let path = folder.path().join(name);
-        let mut conn = connection::connect(&path).unwrap();
+        let mut conn = sqlite::connect(&path).unwrap();
         conn.batch_execute(sql).unwrap();
         drop(conn);
         let before = std::fs::read(&path).unwrap();
@@ -139,290 +99,10 @@ fn a_newer_or_foreign_file_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_todo_comes_back_as_it_was_added() {
-    let fixture = fixture();
-    let added = NewTodo {
-        description: Some("two\nlines".into()),
-        priority: Some(Priority::High),
-        project: Some("home.garden".into()),
-        due: Some(date(2026, 12, 1)),
-        tags: vec!["a".into(), "b".into()],
-        ..new("Plant a tree")
-    };
-    let todo = fixture.store.create(&added, None, now()).unwrap();
-    assert_eq!(fixture.store.get(&[todo.id]).unwrap()[0], todo);
-    assert_eq!(todo.uuid, added.uuid);
-    assert_eq!(todo.title, "Plant a tree");
-    assert_eq!(todo.description, added.description);
-    assert_eq!(todo.priority, Some(Priority::High));
-    assert_eq!(todo.project, added.project);
-    assert_eq!(todo.due, added.due);
-    assert_eq!(todo.tags, ["a", "b"]);
-    assert_eq!((todo.status, todo.version, todo.created_at), (Status::Open, 1, now()));
-}
-
-#[test]
-fn filters_narrow_the_list() {
-    let fixture = fixture();
-    let add = |title: &str, change: &dyn Fn(&mut NewTodo)| {
-        let mut todo = new(title);
-        change(&mut todo);
-        fixture.store.create(&todo, None, now()).unwrap().id
-    };
-    let milk = add("Buy 100% milk", &|todo| todo.tags = vec!["errand".into(), "food".into()]);
-    let call = add("Call Zoë", &|todo| {
-        todo.project = Some("home".into());
-        todo.due = Some(date(2026, 11, 20));
-    });
-    let tree = add("Plant a tree", &|todo| {
-        todo.project = Some("home.garden".into());
-        todo.priority = Some(Priority::High);
-        todo.due = Some(date(2026, 12, 1));
-    });
-    let done = add("Pay rent", &|_| {});
-    fixture.store.complete(&[done], now()).unwrap();
-    let gone = add("Gone", &|_| {});
-    fixture.store.delete(&[gone], now()).unwrap();
-
-    let ids =
-        |filter: Filter| -> Vec<i64> { fixture.store.list(&filter).unwrap().iter().map(|todo| todo.id).collect() };
-    let all = Filter { status: StatusFilter::All, ..Filter::default() };
-    assert_eq!(ids(Filter::default()), [call, tree, milk], "by due day, those without last");
-    assert_eq!(ids(all.clone()), [call, tree, milk, done]);
-    assert_eq!(ids(Filter { status: StatusFilter::Done, ..all.clone() }), [done]);
-    assert_eq!(ids(Filter { tags: vec!["food".into(), "errand".into()], ..all.clone() }), [milk]);
-    assert_eq!(ids(Filter { tags: vec!["food".into(), "other".into()], ..all.clone() }), [0_i64; 0]);
-    assert_eq!(ids(Filter { project: Some("home".into()), ..all.clone() }), [call, tree], "with what is below it");
-    assert_eq!(ids(Filter { project: Some("hom_".into()), ..all.clone() }), [0_i64; 0], "no pattern");
-    assert_eq!(ids(Filter { priority: Some(Priority::High), ..all.clone() }), [tree]);
-    assert_eq!(ids(Filter { due: vec![DueFilter::Before(date(2026, 11, 22))], ..all.clone() }), [call]);
-    assert_eq!(ids(Filter { due: vec![DueFilter::On(date(2026, 12, 1))], ..all.clone() }), [tree]);
-    assert_eq!(ids(Filter { due: vec![DueFilter::Missing], ..all.clone() }), [milk, done]);
-    assert_eq!(ids(Filter { text: Some("MILK buy".into()), ..all.clone() }), [milk], "every word, any case");
-    assert_eq!(ids(Filter { text: Some("100%".into()), ..all.clone() }), [milk]);
-    assert_eq!(ids(Filter { text: Some("%".into()), ..all.clone() }), [milk], "a percent sign is no pattern");
-    assert_eq!(ids(Filter { text: Some("ZOË".into()), ..all.clone() }), [call], "case beyond ASCII");
-    assert_eq!(ids(Filter { sort: Sort::Id, limit: Some(2), ..all.clone() }), [milk, call]);
-    assert_eq!(ids(Filter { sort: Sort::Priority, limit: Some(1), ..all }), [tree]);
-}
-
-#[test]
-fn several_numbers_change_all_or_none() {
-    let fixture = fixture();
-    let (first, second) = (fixture.add("one"), fixture.add("two"));
-    let error = fixture.store.complete(&[first.id, 77, second.id, 99], now()).unwrap_err();
-    assert!(matches!(error, StoreError::NotFound { kind: "todo", ref ids } if ids == &[77, 99]), "{error}");
-    assert_eq!(fixture.store.get(&[first.id]).unwrap()[0].status, Status::Open);
-
-    let done = fixture.store.complete(&[first.id, second.id], now()).unwrap();
-    assert!(done.iter().all(|todo| todo.status == Status::Done && todo.completed_at == Some(now())));
-    let open = fixture.store.reopen(&[first.id], now()).unwrap();
-    assert_eq!((open[0].status, open[0].completed_at), (Status::Open, None));
-
-    fixture.store.delete(&[first.id], now()).unwrap();
-    assert!(matches!(fixture.store.get(&[first.id]), Err(StoreError::NotFound { .. })));
-    assert!(fixture.add("three").id > second.id, "numbers are not used again");
-}
-
-#[test]
-fn an_edit_changes_what_it_names_and_compares_the_version() {
-    let fixture = fixture();
-    let todo = fixture.store.create(&NewTodo { tags: vec!["old".into()], ..new("one") }, None, now()).unwrap();
-    let edit = Edit {
-        due: Some(Some(date(2027, 1, 1))),
-        add_tags: vec!["new".into()],
-        remove_tags: vec!["old".into()],
-        ..Edit::default()
-    };
-    let edited = fixture.store.update(todo.id, &edit, Some(todo.version), now()).unwrap();
-    assert_eq!((edited.due, edited.tags.as_slice(), edited.version), (edit.due.unwrap(), &["new".to_owned()][..], 2));
-    assert_eq!(edited.title, "one");
-    let clear = Edit { due: Some(None), ..Edit::default() };
-    let error = fixture.store.update(todo.id, &clear, Some(todo.version), now()).unwrap_err();
-    assert!(matches!(error, StoreError::Conflict { .. }));
-    assert_eq!(fixture.store.update(todo.id, &clear, None, now()).unwrap().due, None);
-}
-
-#[test]
-fn accepting_changes_the_todo_and_decides_once() {
-    let fixture = fixture();
-    let todo = fixture.add("one");
-    let values = [
-        SuggestionValue::Priority(Priority::High),
-        SuggestionValue::Tags(vec!["home".into()]),
-        SuggestionValue::Estimate(15),
-    ];
-    let offered = fixture.suggest(&todo, &values);
-    assert_eq!(offered.len(), 3);
-    assert_eq!(fixture.store.get(&[todo.id]).unwrap()[0].version, 1, "suggesting changes nothing");
-
-    let choice = Choice::Todo { id: todo.id, field: Some(Field::Priority) };
-    let (changed, accepted) = fixture.store.accept(&choice, now()).unwrap();
-    assert_eq!((changed[0].priority, changed[0].version, accepted.len()), (Some(Priority::High), 2, 1));
-
-    let error = fixture.store.accept(&Choice::Ids(vec![offered[1].id, accepted[0].id]), now()).unwrap_err();
-    assert!(matches!(error, StoreError::NotPending { status: "accepted", .. }), "{error}");
-    assert!(fixture.store.get(&[todo.id]).unwrap()[0].tags.is_empty(), "all or none");
-
-    let rejected = fixture.store.reject(&Choice::Ids(vec![offered[2].id]), now()).unwrap();
-    assert_eq!(rejected[0].status, SuggestionStatus::Rejected);
-    let pending = fixture.store.suggestions(Some(todo.id), true, now()).unwrap();
-    assert_eq!(pending.iter().map(|suggestion| suggestion.id).collect::<Vec<_>>(), [offered[1].id]);
-}
-
-#[test]
-fn suggestions_expire_when_they_are_overtaken() {
-    let fixture = fixture();
-    let values = [SuggestionValue::Priority(Priority::High), SuggestionValue::Estimate(15)];
-    let pending = |todo: &Todo, at: Timestamp| fixture.store.suggestions(Some(todo.id), true, at).unwrap().len();
-
-    let edited = fixture.add("edited by hand");
-    fixture.suggest(&edited, &values);
-    let by_hand = Edit { priority: Some(Some(Priority::Low)), ..Edit::default() };
-    fixture.store.update(edited.id, &by_hand, None, now()).unwrap();
-    assert_eq!(pending(&edited, now()), 1, "only the field that was edited");
-
-    let newer = fixture.add("enriched again");
-    let old = fixture.suggest(&newer, &values);
-    fixture.suggest(&newer, &values[..1]);
-    assert_eq!(pending(&newer, now()), 1);
-    let error = fixture.store.accept(&Choice::Ids(vec![old[1].id]), now()).unwrap_err();
-    assert!(matches!(error, StoreError::NotPending { status: "expired", .. }));
-
-    let done = fixture.add("completed");
-    fixture.suggest(&done, &values);
-    fixture.store.complete(&[done.id], now()).unwrap();
-    assert_eq!(pending(&done, now()), 0);
-
-    let old = fixture.add("left lying");
-    let left = fixture.suggest(&old, &values);
-    let later = now().checked_add((31 * 24).hours()).unwrap();
-    assert_eq!(pending(&old, later), 0);
-    assert!(fixture.store.accept(&Choice::Ids(vec![left[0].id]), later).is_err());
-    assert_eq!(fixture.store.expire_suggestions(later).unwrap(), 4, "two of this, one each of the first two");
-}
-
-#[test]
-fn a_job_is_leased_to_one_worker_and_a_late_one_changes_nothing() {
-    let fixture = fixture();
-    let job =
-        NewJob { key: "k".into(), context: TraceContext { traceparent: Some("00-x".into()), ..Default::default() } };
-    let todo = fixture.store.create(&new("one"), Some(&job), now()).unwrap();
-    assert!(!fixture.store.enqueue(todo.id, &job, now()).unwrap(), "the same key is the same job");
-
-    let lease = Duration::from_secs(60);
-    let first = fixture.store.claim_jobs("a", 8, lease, now()).unwrap();
-    assert_eq!((first.len(), first[0].attempt, &first[0].context), (1, 1, &job.context));
-    assert!(fixture.store.claim_jobs("b", 8, lease, now()).unwrap().is_empty());
-
-    let later = now().checked_add(61.seconds()).unwrap();
-    let second = fixture.store.claim_jobs("b", 8, lease, later).unwrap();
-    assert_eq!((second.len(), second[0].attempt), (1, 2), "the lease ran out");
-    let done = JobOutcome::Done(enrichment(&todo, &[SuggestionValue::Estimate(5)]));
-    assert_eq!(fixture.store.finish_job(&first[0], &done, later).unwrap(), None);
-    assert!(fixture.store.suggestions(Some(todo.id), true, later).unwrap().is_empty());
-    assert_eq!(fixture.store.finish_job(&second[0], &done, later).unwrap().unwrap().len(), 1);
-    assert!(fixture.store.claim_jobs("b", 8, lease, later).unwrap().is_empty());
-}
-
-#[test]
-fn a_failing_job_waits_longer_each_time_and_is_buried_after_five_attempts() {
-    let fixture = fixture();
-    let job = NewJob { key: "k".into(), ..NewJob::default() };
-    fixture.store.create(&new("one"), Some(&job), now()).unwrap();
-    let mut at = now();
-    let failed = JobOutcome::Failed { error: "429".into(), retry: true, pause: None };
-    for attempt in 1..=5 {
-        let leased = fixture.store.claim_jobs("a", 1, Duration::from_secs(60), at).unwrap();
-        assert_eq!(leased[0].attempt, attempt);
-        fixture.store.finish_job(&leased[0], &failed, at).unwrap();
-        assert!(fixture.store.claim_jobs("a", 1, Duration::from_secs(60), at).unwrap().is_empty(), "it waits");
-        at = at.checked_add(1.hours()).unwrap();
-    }
-    assert!(fixture.store.claim_jobs("a", 1, Duration::from_secs(60), at).unwrap().is_empty());
-    assert_eq!(ask(&fixture.store, "SELECT state || ' ' || last_error AS text FROM jobs"), "dead 429");
-}
-
-#[test]
-fn a_released_job_has_not_been_tried_and_a_job_of_a_deleted_todo_ends() {
-    let fixture = fixture();
-    let job = |key: &str| NewJob { key: key.into(), ..NewJob::default() };
-    fixture.store.create(&new("one"), Some(&job("1")), now()).unwrap();
-    let gone = fixture.store.create(&new("two"), Some(&job("2")), now()).unwrap();
-    fixture.store.delete(&[gone.id], now()).unwrap();
-    let lease = Duration::from_secs(60);
-    let leased = fixture.store.claim_jobs("a", 8, lease, now()).unwrap();
-    assert_eq!(leased.len(), 1);
-    fixture.store.finish_job(&leased[0], &JobOutcome::Released, now()).unwrap();
-    assert_eq!(fixture.store.claim_jobs("a", 8, lease, now()).unwrap()[0].attempt, 1);
-}
-
-#[test]
-fn stats_count_the_list() {
-    let fixture = fixture();
-    let late = NewTodo { due: Some(date(2026, 11, 1)), tags: vec!["a".into()], ..new("late") };
-    fixture.store.create(&late, None, now()).unwrap();
-    let home = NewTodo { project: Some("home".into()), priority: Some(Priority::High), ..new("home") };
-    fixture.store.create(&home, None, now()).unwrap();
-    let done = fixture.add("done");
-    fixture.store.complete(&[done.id], now()).unwrap();
-    let day = date(2026, 11, 22);
-    let start = "2026-11-22T00:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
-    let stats = fixture.store.stats(day, &[(day, start)], start + 86_400_000).unwrap();
-    assert_eq!((stats.open, stats.done, stats.overdue), (2, 1, 1));
-    assert_eq!(stats.by_priority, [1, 0, 0, 1]);
-    assert_eq!(stats.by_project, [("home".to_owned(), 1)]);
-    assert_eq!(stats.by_tag, [("a".to_owned(), 1)]);
-    assert_eq!(stats.completed_by_day, [(day, 1)]);
-    let _ = &fixture.folder;
-}
-
-#[test]
-fn every_change_can_be_taken_back_newest_first() {
-    let fixture = fixture();
-    let todo = fixture.store.create(&NewTodo { tags: vec!["old".into()], ..new("one") }, None, now()).unwrap();
-    let offered = fixture.suggest(&todo, &[SuggestionValue::Priority(Priority::High)]);
-    fixture.store.accept(&Choice::Ids(vec![offered[0].id]), now()).unwrap();
-    let edit = Edit { title: Some("two".into()), remove_tags: vec!["old".into()], ..Edit::default() };
-    fixture.store.update(todo.id, &edit, None, now()).unwrap();
-    fixture.store.complete(&[todo.id], now()).unwrap();
-    fixture.store.delete(&[todo.id], now()).unwrap();
-
-    let undo = || fixture.store.undo(now()).unwrap().map(|undone| (undone.operation, undone.todos));
-    let (operation, todos) = undo().unwrap();
-    assert_eq!((operation.as_str(), todos[0].status), ("delete", Status::Done));
-    let (operation, todos) = undo().unwrap();
-    assert_eq!((operation.as_str(), todos[0].status, todos[0].completed_at), ("complete", Status::Open, None));
-    let (operation, todos) = undo().unwrap();
-    assert_eq!(
-        (operation.as_str(), todos[0].title.as_str(), todos[0].tags.as_slice()),
-        ("edit", "one", &["old".to_owned()][..])
-    );
-    let (operation, todos) = undo().unwrap();
-    assert_eq!((operation.as_str(), todos[0].priority), ("accept", None));
-    let (operation, todos) = undo().unwrap();
-    assert_eq!((operation.as_str(), todos.len()), ("add", 1));
-    assert!(fixture.store.list(&Filter { status: StatusFilter::All, ..Filter::default() }).unwrap().is_empty());
-    assert_eq!(undo(), None);
-}
-
-#[test]
-fn deleted_todos_go_for_good_after_a_month() {
-    let fixture = fixture();
-    let (gone, kept) = (fixture.add("gone"), fixture.add("kept"));
-    fixture.store.delete(&[gone.id], now()).unwrap();
-    assert_eq!(fixture.store.clean_up(now()).unwrap(), 0);
-    let later = now().checked_add((31 * 24).hours()).unwrap();
-    assert_eq!(fixture.store.clean_up(later).unwrap(), 1);
-    assert_eq!(fixture.store.get(&[kept.id]).unwrap().len(), 1);
-    assert_eq!(fixture.store.undo(later).unwrap(), None, "nothing is left to take back");
-}
-
-#[test]
 fn an_older_file_is_backed_up_and_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("todo.db");
-    let mut conn = connection::connect(&path).unwrap();
+    let mut conn = sqlite::connect(&path).unwrap();
     let first = include_str!("../../migrations/sqlite/0001_initial/up.sql");
     conn.batch_execute(&format!("{first}; PRAGMA application_id = 0x544f444f; PRAGMA user_version = 1;")).unwrap();
     conn.batch_execute("INSERT INTO todos (uuid, title, created_at, updated_at) VALUES ('u', 'old', 1, 1)").unwrap();
@@ -432,7 +112,8 @@ fn an_older_file_is_backed_up_and_migrated() {
     assert_eq!(ask(&store, "SELECT CAST(user_version AS TEXT) AS text FROM pragma_user_version"), "2");
     let backup = folder.path().join("todo.db.backup-v1");
     assert_eq!(std::fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
-    let copy = connection::connect(&backup).unwrap();
-    let copy = Store { inner: Arc::new(Inner { path: backup, idle: Mutex::new(vec![copy]) }) };
+    let copy = sqlite::connect(&backup).unwrap();
+    let pool = Pool::new(Place::File(backup), Conn::Sqlite(copy));
+    let copy = Store { inner: Arc::new(Inner { pool, namespace: String::new() }) };
     assert_eq!(ask(&copy, "SELECT title AS text FROM todos"), "old");
 }

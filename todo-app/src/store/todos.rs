@@ -1,18 +1,19 @@
 //! Todos: add, read, list, change. Several numbers in one call are changed all or none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
     dsl::sql,
     prelude::*,
-    sql_types::{Nullable, Text},
-    sqlite::Sqlite,
+    sql_types::{BigInt, Bool, Integer, Nullable, Text},
 };
 use jiff::Timestamp;
 use todo_otel_runtime::db_span;
 
 use super::{
-    NewJob, Store, StoreError, jobs, journal,
+    Conn, Db, NewJob, Store, StoreError,
+    conn::insert_all,
+    jobs, journal,
     schema::{enrichments, todo_tags, todos},
     suggestions, timestamp,
 };
@@ -20,11 +21,18 @@ use crate::domain::{
     DueFilter, Edit, Field, Filter, NewTodo, Priority, Sort, Status, StatusFilter, Todo, exchange::Imported,
 };
 
+/// What the words of a search are looked for in; a word holds no space.
+const TEXT: &str =
+    "lower(title || ' ' || coalesce(description, '') || ' ' || coalesce(project, '') || ' ' || coalesce(category, ''))";
+
+/// The order of priorities, the same on every database.
+const URGENT_FIRST: &str = "priority DESC NULLS LAST";
+
 /// Tags of the row, joined; a tag holds no comma.
-const TAGS: &str = "(SELECT group_concat(tag, ',') FROM todo_tags WHERE todo_tags.todo_id = todos.id)";
+const TAGS: &str = "(SELECT string_agg(tag, ',') FROM todo_tags WHERE todo_tags.todo_id = todos.id)";
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = todos, check_for_backend(Sqlite))]
+#[diesel(table_name = todos, check_for_backend(Db))]
 struct Row {
     id: i64,
     uuid: String,
@@ -91,7 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store; on an error nothing was added.
-    #[db_span(name = "db.todo.create", system = "sqlite", operation = "INSERT", collection = "todos")]
+    #[db_span(name = "db.todo.create", system = self.system(), operation = "INSERT", collection = "todos")]
     pub fn create(&self, new: &NewTodo, job: Option<&NewJob>, now: Timestamp) -> Result<Todo, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
@@ -115,27 +123,14 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store; on an error none was added.
-    #[db_span(name = "db.todo.create", system = "sqlite", operation = "BATCH INSERT", collection = "todos")]
+    #[db_span(name = "db.todo.create", system = self.system(), operation = "BATCH INSERT", collection = "todos")]
     pub fn import(&self, imported: &[Imported], now: Timestamp) -> Result<usize, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
                 let now_ms = now.as_millisecond();
                 let mut created = Vec::with_capacity(imported.len());
-                for Imported { todo, done } in imported {
-                    let status = if *done { Status::Done } else { Status::Open };
-                    let id = diesel::insert_or_ignore_into(todos::table)
-                        .values((
-                            NewRow::from(todo, now_ms),
-                            todos::status.eq(status.as_str()),
-                            todos::completed_at.eq(done.then_some(now_ms)),
-                        ))
-                        .returning(todos::id)
-                        .get_result::<i64>(conn)
-                        .optional()?;
-                    if let Some(id) = id {
-                        add_tags(conn, id, &todo.tags)?;
-                        created.push(id);
-                    }
+                for some in imported.chunks(IMPORTED_AT_ONCE) {
+                    created.extend(import(conn, some, now_ms)?);
                 }
                 journal::record(conn, "import", &[], &created, now)?;
                 Ok(created.len())
@@ -147,7 +142,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] names every number that is unknown or deleted.
-    #[db_span(name = "db.todo.get", system = "sqlite", operation = "SELECT", collection = "todos")]
+    #[db_span(name = "db.todo.get", system = self.system(), operation = "SELECT", collection = "todos")]
     pub fn get(&self, ids: &[i64]) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| many(conn, ids))
     }
@@ -156,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.todo.list", system = "sqlite", operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len()))]
+    #[db_span(name = "db.todo.list", system = self.system(), operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len()))]
     pub fn list(&self, filter: &Filter) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| {
             let mut query = todos::table.select((Row::as_select(), sql::<Nullable<Text>>(TAGS))).into_boxed();
@@ -171,8 +166,10 @@ impl Store {
                 );
             }
             if let Some(project) = &filter.project {
-                let below = format!("{}.%", like(project));
-                query = query.filter(todos::project.eq(project).or(todos::project.like(below).escape('\\')));
+                // What begins with `project.`: a slash follows the full stop.
+                let (from, to) = (format!("{project}."), format!("{project}/"));
+                let below = todos::project.ge(from).and(todos::project.lt(to));
+                query = query.filter(todos::project.eq(project).or(below));
             }
             if let Some(priority) = filter.priority {
                 query = query.filter(todos::priority.eq(priority.rank()));
@@ -186,30 +183,25 @@ impl Store {
                     DueFilter::Missing => query.filter(todos::due.is_null()),
                 };
             }
-            // LIKE folds the case of ASCII only; other words are looked for below.
+            // Databases fold the case of ASCII only; other words are looked for below.
             let text = filter.text.as_deref().unwrap_or_default().to_lowercase();
             let words: Vec<&str> = text.split_whitespace().collect();
             let in_sql = words.iter().all(|word| word.is_ascii());
             for word in words.iter().filter(|_| in_sql) {
                 let pattern = format!("%{}%", like(word));
-                query = query.filter(
-                    todos::title
-                        .like(pattern.clone())
-                        .escape('\\')
-                        .or(todos::description.like(pattern.clone()).escape('\\'))
-                        .or(todos::project.like(pattern.clone()).escape('\\'))
-                        .or(todos::category.like(pattern).escape('\\')),
-                );
+                query = query.filter(sql::<Bool>(TEXT).sql(" LIKE ").bind::<Text, _>(pattern).sql(" ESCAPE '\\'"));
             }
             query = match filter.sort {
                 Sort::Due => query.order((
                     todos::status.desc(),
                     todos::due.is_null(),
                     todos::due,
-                    todos::priority.desc(),
+                    sql::<Nullable<Integer>>(URGENT_FIRST),
                     todos::id,
                 )),
-                Sort::Priority => query.order((todos::priority.desc(), todos::due.is_null(), todos::due, todos::id)),
+                Sort::Priority => {
+                    query.order((sql::<Nullable<Integer>>(URGENT_FIRST), todos::due.is_null(), todos::due, todos::id))
+                }
                 Sort::Created => query.order((todos::created_at.desc(), todos::id.desc())),
                 Sort::Id => query.order(todos::id),
             };
@@ -230,7 +222,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.todo.list", system = "sqlite", operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len()))]
+    #[db_span(name = "db.todo.list", system = self.system(), operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len()))]
     pub fn without_enrichment(&self) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| {
             let seen = enrichments::table.select(enrichments::todo_id);
@@ -248,7 +240,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], and [`StoreError::Conflict`] when `version` is given and is not the stored one.
-    #[db_span(name = "db.todo.update", system = "sqlite", operation = "UPDATE", collection = "todos")]
+    #[db_span(name = "db.todo.update", system = self.system(), operation = "UPDATE", collection = "todos")]
     pub fn update(&self, id: i64, edit: &Edit, version: Option<i64>, now: Timestamp) -> Result<Todo, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
@@ -258,7 +250,7 @@ impl Store {
                 }
                 apply(conn, &current, edit, now)?;
                 journal::record(conn, "edit", &[current], &[], now)?;
-                suggestions::expire_fields(conn, id, &touched(edit), now)?;
+                suggestions::expire_fields(conn, &[id], &touched(edit), now)?;
                 one(conn, id)
             })
         })
@@ -268,7 +260,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] names every unknown number, and nothing was changed.
-    #[db_span(name = "db.todo.complete", system = "sqlite", operation = "UPDATE", collection = "todos")]
+    #[db_span(name = "db.todo.complete", system = self.system(), operation = "UPDATE", collection = "todos")]
     pub fn complete(&self, ids: &[i64], now: Timestamp) -> Result<Vec<Todo>, StoreError> {
         self.set_status(ids, Status::Done, now)
     }
@@ -277,7 +269,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] names every unknown number, and nothing was changed.
-    #[db_span(name = "db.todo.update", system = "sqlite", operation = "UPDATE", collection = "todos")]
+    #[db_span(name = "db.todo.update", system = self.system(), operation = "UPDATE", collection = "todos")]
     pub fn reopen(&self, ids: &[i64], now: Timestamp) -> Result<Vec<Todo>, StoreError> {
         self.set_status(ids, Status::Open, now)
     }
@@ -286,7 +278,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] names every unknown number, and nothing was changed.
-    #[db_span(name = "db.todo.delete", system = "sqlite", operation = "UPDATE", collection = "todos")]
+    #[db_span(name = "db.todo.delete", system = self.system(), operation = "UPDATE", collection = "todos")]
     pub fn delete(&self, ids: &[i64], now: Timestamp) -> Result<Vec<Todo>, StoreError> {
         self.set_status(ids, Status::Deleted, now)
     }
@@ -297,20 +289,19 @@ impl Store {
             conn.immediate_transaction(|conn| {
                 let before = many(conn, ids)?;
                 let completed_at = (status == Status::Done).then_some(now.as_millisecond());
-                for todo in before.iter().filter(|todo| todo.status != status) {
-                    diesel::update(todos::table.find(todo.id))
-                        .set((
-                            todos::status.eq(status.as_str()),
-                            todos::completed_at.eq(completed_at),
-                            todos::updated_at.eq(now.as_millisecond()),
-                            todos::version.eq(todos::version + 1),
-                        ))
-                        .execute(conn)?;
-                    if status != Status::Open {
-                        suggestions::expire_fields(conn, todo.id, &Field::ALL, now)?;
-                    }
-                }
                 let changed: Vec<Todo> = before.iter().filter(|todo| todo.status != status).cloned().collect();
+                let changed_ids: Vec<i64> = changed.iter().map(|todo| todo.id).collect();
+                diesel::update(todos::table.filter(todos::id.eq_any(&changed_ids)))
+                    .set((
+                        todos::status.eq(status.as_str()),
+                        todos::completed_at.eq(completed_at),
+                        todos::updated_at.eq(now.as_millisecond()),
+                        todos::version.eq(todos::version + 1),
+                    ))
+                    .execute(conn)?;
+                if status != Status::Open {
+                    suggestions::expire_fields(conn, &changed_ids, &Field::ALL, now)?;
+                }
                 let operation = match status {
                     Status::Open => "reopen",
                     Status::Done => "complete",
@@ -323,13 +314,53 @@ impl Store {
     }
 }
 
+/// Todos of one round of an import.
+const IMPORTED_AT_ONCE: usize = 500;
+
+/// Adds those of these todos whose keys are new; returns their numbers.
+fn import(conn: &mut Conn, some: &[Imported], now_ms: i64) -> Result<Vec<i64>, StoreError> {
+    let keys: Vec<&str> = some.iter().map(|imported| imported.todo.uuid.as_str()).collect();
+    let known: BTreeSet<String> =
+        todos::table.filter(todos::uuid.eq_any(&keys)).select(todos::uuid).load(conn)?.into_iter().collect();
+    let new: Vec<&Imported> = some.iter().filter(|imported| !known.contains(&imported.todo.uuid)).collect();
+    let rows: Vec<_> = new
+        .iter()
+        .map(|Imported { todo, done }| {
+            let status = if *done { Status::Done } else { Status::Open };
+            (
+                todo.uuid.as_str().into_sql::<Text>(),
+                todo.title.as_str().into_sql::<Text>(),
+                todo.description.as_deref().into_sql::<Nullable<Text>>(),
+                todo.priority.map(Priority::rank).into_sql::<Nullable<Integer>>(),
+                todo.project.as_deref().into_sql::<Nullable<Text>>(),
+                todo.due.map(|due| due.to_string()).into_sql::<Nullable<Text>>(),
+                now_ms.into_sql::<BigInt>(),
+                now_ms.into_sql::<BigInt>(),
+                status.as_str().into_sql::<Text>(),
+                done.then_some(now_ms).into_sql::<Nullable<BigInt>>(),
+            )
+        })
+        .collect();
+    let into = "todos (uuid, title, description, priority, project, due, created_at, updated_at, status, completed_at)";
+    insert_all(conn, into, &rows)?;
+    let ids: BTreeMap<String, i64> = todos::table
+        .filter(todos::uuid.eq_any(&keys))
+        .filter(todos::uuid.ne_all(&known))
+        .select((todos::uuid, todos::id))
+        .load::<(String, i64)>(conn)?
+        .into_iter()
+        .collect();
+    let mut tags = Vec::new();
+    for Imported { todo, .. } in &new {
+        let Some(id) = ids.get(&todo.uuid) else { continue };
+        tags.extend(todo.tags.iter().map(|tag| (id.into_sql::<BigInt>(), tag.into_sql::<Text>())));
+    }
+    insert_all(conn, "todo_tags (todo_id, tag)", &tags)?;
+    Ok(ids.into_values().collect())
+}
+
 /// Writes an edit if the todo still has the version it was read with.
-pub(super) fn apply(
-    conn: &mut SqliteConnection,
-    current: &Todo,
-    edit: &Edit,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(super) fn apply(conn: &mut Conn, current: &Todo, edit: &Edit, now: Timestamp) -> Result<(), StoreError> {
     let changes = Changes {
         title: edit.title.clone(),
         description: edit.description.clone(),
@@ -358,11 +389,11 @@ pub(super) fn apply(
 }
 
 /// One todo that is not deleted.
-pub(super) fn one(conn: &mut SqliteConnection, id: i64) -> Result<Todo, StoreError> {
+pub(super) fn one(conn: &mut Conn, id: i64) -> Result<Todo, StoreError> {
     many(conn, &[id])?.pop().ok_or(StoreError::NotFound { kind: "todo", ids: vec![id] })
 }
 
-fn many(conn: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<Todo>, StoreError> {
+fn many(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Todo>, StoreError> {
     let rows: Vec<(Row, Option<String>)> = todos::table
         .filter(todos::id.eq_any(ids))
         .filter(todos::status.ne(Status::Deleted.as_str()))
@@ -377,12 +408,9 @@ fn many(conn: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<Todo>, StoreErro
     Ok(found)
 }
 
-pub(super) fn add_tags(conn: &mut SqliteConnection, id: i64, tags: &[String]) -> Result<(), StoreError> {
-    let rows: Vec<_> = tags.iter().map(|tag| (todo_tags::todo_id.eq(id), todo_tags::tag.eq(tag))).collect();
-    if !rows.is_empty() {
-        diesel::insert_or_ignore_into(todo_tags::table).values(rows).execute(conn)?;
-    }
-    Ok(())
+pub(super) fn add_tags(conn: &mut Conn, id: i64, tags: &[String]) -> Result<(), StoreError> {
+    let rows: Vec<_> = tags.iter().map(|tag| (id.into_sql::<BigInt>(), tag.into_sql::<Text>())).collect();
+    insert_all(conn, "todo_tags (todo_id, tag)", &rows)
 }
 
 /// The fields of suggestions that an edit decides by hand.

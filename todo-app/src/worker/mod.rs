@@ -50,7 +50,7 @@ const GRACE: Duration = Duration::from_secs(4);
 /// [`Error::WorkerRunning`] when another worker holds the database.
 pub fn run(app: &mut App, concurrency: usize, once: bool) -> Result<()> {
     let store = app.store()?.clone();
-    let _lock = lock(store.path())?;
+    let _lock = store.path().map(lock).transpose()?;
     // Made anew, as the app keeps its own: a worker hands it to several tasks.
     let enricher = Arc::new(enrich::from_config(&app.config()?.ai)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()

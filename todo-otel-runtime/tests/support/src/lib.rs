@@ -13,6 +13,7 @@
 
 mod not_run;
 pub mod peer;
+pub mod postgres;
 mod proxy;
 mod receiver;
 mod reply;

@@ -1,4 +1,4 @@
-//! One way to open a connection: settings first, then a look at whose file it is. Not here: what is asked of it.
+//! A connection to a file of SQLite: settings first, then a look at whose file it is. Not here: what is asked of it.
 
 use std::{
     fs::{self, OpenOptions},
@@ -23,7 +23,7 @@ pub(super) fn open(path: &Path) -> Result<SqliteConnection, StoreError> {
     make_private_file(path)
         .map_err(|error| StoreError::CannotOpen { path: path.to_owned(), reason: reason(&error) })?;
     let mut conn = connect(path)?;
-    prepare(&mut conn, path).map_err(|error| error.at(path))?;
+    prepare(&mut conn, path).map_err(|error| error.in_file(path))?;
     Ok(conn)
 }
 
@@ -43,12 +43,12 @@ pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
          PRAGMA mmap_size = 0;
          PRAGMA journal_size_limit = 67108864;"
     ))
-    .map_err(|error| StoreError::from(error).at(path))?;
+    .map_err(|error| StoreError::from(error).in_file(path))?;
     Ok(conn)
 }
 
 fn prepare(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    let latest = migrations::latest();
+    let latest = migrations::LATEST;
     let found = identity(conn)?;
     if found.is_ours_at(latest, path)? {
         return Ok(());

@@ -1,0 +1,2 @@
+DROP TABLE journal_todos;
+DROP TABLE journal;
