@@ -43,6 +43,7 @@ fn status(app: &mut App, config: &Config) -> Result<()> {
         retry_in_seconds: seconds(spool.waiting),
         last_success_seconds: seconds(spool.last_success),
         draining: spool.draining,
+        closed: spool.closed.iter().map(json::Closed::from).collect(),
     });
     let document = json::Spools { spools: spools.collect() };
     app.out.results(&document, || {
@@ -59,6 +60,15 @@ fn status(app: &mut App, config: &Config) -> Result<()> {
                     text.push_str(&format!("  {name:<13} {} s\n", time.as_secs()));
                 }
             }
+            for closed in &spool.closed {
+                let what = if closed.refused { "refused" } else { "failing" };
+                text.push_str(&format!(
+                    "  {what:<13} {}: {}; next try in {} s\n",
+                    closed.signal.as_str(),
+                    escape(&closed.problem),
+                    closed.waiting.as_secs()
+                ));
+            }
             for lost in &spool.lost {
                 text.push_str(&format!(
                     "  lost          {} {} ({:?})\n",
@@ -74,8 +84,18 @@ fn status(app: &mut App, config: &Config) -> Result<()> {
 
 fn flush(app: &mut App, config: &Config, deadline: Duration) -> Result<()> {
     let report = deliver::flush(config, Instant::now() + deadline).map_err(refused)?;
-    let document = json::Flush { delivered: Items::from(report.delivered), left: Items::from(report.left) };
-    app.out.results(&document, || format!("Delivered {}; left {}.\n", document.delivered, document.left))?;
+    let document = json::Flush {
+        delivered: Items::from(report.delivered),
+        left: Items::from(report.left),
+        closed: report.closed.iter().map(json::Closed::from).collect(),
+    };
+    app.out.results(&document, || {
+        let mut text = format!("Delivered {}; left {}.\n", document.delivered, document.left);
+        for closed in &report.closed {
+            text.push_str(&format!("Not taken: {} ({}).\n", closed.signal.as_str(), escape(&closed.problem)));
+        }
+        text
+    })?;
     match report.is_complete() {
         true => Ok(()),
         false => Err(Error::Undelivered),
@@ -113,6 +133,17 @@ fn last(app: &mut App, config: &Config, count: usize) -> Result<()> {
 
 fn refused(error: InitError) -> Error {
     ConfigError { problem: error.to_string(), hint: error.hint().to_owned() }.into()
+}
+
+impl From<&deliver::Closed> for json::Closed {
+    fn from(closed: &deliver::Closed) -> Self {
+        json::Closed {
+            signal: closed.signal.as_str(),
+            problem: closed.problem.clone(),
+            refused: closed.refused,
+            retry_in_seconds: closed.waiting.as_secs(),
+        }
+    }
 }
 
 impl From<[u64; 3]> for Items {

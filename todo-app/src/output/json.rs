@@ -16,7 +16,7 @@
 //! | `undo` | `{"operation": "complete", "todos": [Todo]}`; `null` when there was nothing to take back |
 //! | `import` | `{"imported": n, "skipped": n}` |
 //! | `telemetry status` | `{"spools": [{"endpoint", "waiting": {"spans", "metrics", "logs"}, …}]}` |
-//! | `telemetry flush` | `{"delivered": {…}, "left": {…}}` |
+//! | `telemetry flush` | `{"delivered": {…}, "left": {…}, "closed": […]}` |
 //! | `telemetry purge` | `{"files", "removed": {…}}` |
 //! | `telemetry last` | `{"traces": [{"trace_id", "name", "duration_ms", "spans", "errors"}]}` |
 //! | `version` | `{"version", "sqlite", "target"}` |
@@ -346,14 +346,26 @@ pub struct Spool {
     pub retry_in_seconds: Option<u64>,
     pub last_success_seconds: Option<u64>,
     pub draining: bool,
+    pub closed: Vec<Closed>,
 }
 
-/// `{"delivered", "left"}`
+/// A signal that the receiver does not take.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Closed {
+    pub signal: &'static str,
+    pub problem: String,
+    pub refused: bool,
+    pub retry_in_seconds: u64,
+}
+
+/// `{"delivered", "left", "closed"}`
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "see the table of shapes")]
 pub struct Flush {
     pub delivered: Items,
     pub left: Items,
+    pub closed: Vec<Closed>,
 }
 
 /// `{"files", "removed"}`

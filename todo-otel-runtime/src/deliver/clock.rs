@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -44,8 +45,12 @@ fn boot_ms() -> u64 {
 
 /// Empty where the system does not tell.
 fn boot_id() -> String {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().chars().take(64).collect()
+    static ID: OnceLock<String> = OnceLock::new();
+    let read = || {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        text.trim().chars().take(64).collect()
+    };
+    ID.get_or_init(read).clone()
 }
 
 /// A number nobody can foresee; good for names and jitter, not for keys.

@@ -4,11 +4,12 @@
 
 use super::{
     account,
-    breaker::Breaker,
+    breaker::Breakers,
     clock::{self, Now},
     counts::{Reason, Tally},
     send::{Attempt, Transport},
     settings::Settings,
+    side_by_side,
     spool::{Claim, Listing, Name, NotClaimed, Spool},
     verdict::{Verdict, verdict},
 };
@@ -17,7 +18,7 @@ use std::{
     collections::HashSet,
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -34,7 +35,7 @@ pub(crate) struct Destination {
     pub(crate) index: usize,
     pub(crate) spool: Spool,
     pub(crate) run: u32,
-    breaker: Mutex<Breaker>,
+    breakers: Mutex<Breakers>,
     /// Not to be touched by this process: foreign, newer than this program, or delivered and not removable.
     untouchable: Mutex<HashSet<Name>>,
 }
@@ -44,7 +45,7 @@ pub(crate) struct Destination {
 pub(crate) enum Ended {
     /// Nothing is left that this process could send.
     Empty,
-    /// The breaker is open for this long.
+    /// Of what is left nothing may be sent for this long.
     Wait(Duration),
     /// The deadline passed.
     Deadline,
@@ -65,16 +66,39 @@ pub(crate) struct Pass<'a> {
     pub(crate) deadline: Instant,
     /// Ends the pass early once it is set.
     pub(crate) halt: Option<&'a AtomicBool>,
+    /// Somebody asked for it: one attempt for each signal, whatever its breaker says, but for the waits that the
+    /// receiver asked for.
+    pub(crate) on_demand: bool,
+    /// Threads that send beside the calling one while all is well.
+    pub(crate) helpers: usize,
+}
+
+/// State that the threads of one pass share.
+#[derive(Clone, Copy, Default)]
+struct Round {
+    /// Not yet asked for.
+    on_demand: [bool; 3],
+    /// Signals of which something is left, and how long they are to be left alone at least.
+    left: [Option<Duration>; 3],
+    over: bool,
+}
+
+fn round(round: &Mutex<Round>) -> MutexGuard<'_, Round> {
+    round.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn is_over(pass: &Pass<'_>) -> bool {
+    Instant::now() >= pass.deadline || pass.halt.is_some_and(|halt| halt.load(Ordering::SeqCst))
 }
 
 impl Destination {
     pub(crate) fn new(index: usize, spool: Spool, run: u32) -> Destination {
-        let breaker = Mutex::new(spool.load_breaker());
-        Destination { index, spool, run, breaker, untouchable: Mutex::default() }
+        let breakers = Mutex::new(spool.load_breakers());
+        Destination { index, spool, run, breakers, untouchable: Mutex::default() }
     }
 
-    pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub(crate) fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn untouchable(&self) -> MutexGuard<'_, HashSet<Name>> {
@@ -83,7 +107,7 @@ impl Destination {
 
     /// Takes over what another process has learnt.
     pub(crate) fn reload(&self) {
-        *self.breaker() = self.spool.load_breaker();
+        *self.breakers() = self.spool.load_breakers();
     }
 
     /// Counts losses of segments: our own move within our counts, those of others have their tombstones.
@@ -94,16 +118,29 @@ impl Destination {
         }
     }
 
-    /// Something lies in the spool that this process could send.
+    /// Something lies in the spool that this process may send now.
     pub(crate) fn has_work(&self, settings: &Settings) -> bool {
-        let untouchable = self.untouchable();
+        let now = Now::read();
+        let (untouchable, breakers) = (self.untouchable(), self.breakers());
         self.spool.list().is_ok_and(|listing| {
-            listing.segments.iter().any(|name| self.is_routed(settings, name) && !untouchable.contains(name))
+            listing.segments.iter().any(|name| {
+                self.is_routed(settings, name.signal)
+                    && breakers.may_send(name.signal, &now)
+                    && !untouchable.contains(name)
+            })
         })
     }
 
-    fn is_routed(&self, settings: &Settings, name: &Name) -> bool {
-        settings.route(name.signal).is_some_and(|route| route.destination == self.index)
+    /// Signals that come here.
+    pub(crate) fn signals<'a>(&self, settings: &'a Settings) -> impl Iterator<Item = Signal> + use<'a> {
+        let index = self.index;
+        Signal::ALL
+            .into_iter()
+            .filter(move |signal| settings.route(*signal).is_some_and(|route| route.destination == index))
+    }
+
+    fn is_routed(&self, settings: &Settings, signal: Signal) -> bool {
+        settings.route(signal).is_some_and(|route| route.destination == self.index)
     }
 
     /// One pass; the caller holds the drain lock.
@@ -112,55 +149,78 @@ impl Destination {
         let Ok(listing) = self.spool.list() else { return Ended::Empty };
         self.tidy(pass, &listing);
         let Ok(listing) = self.spool.list() else { return Ended::Empty };
-        let segments: Vec<&Name> = listing.segments.iter().filter(|name| self.is_routed(pass.settings, name)).collect();
-        if let Some(ended) = self.try_around_head(pass, &segments) {
-            return ended;
+        let mut segments: Vec<&Name> =
+            listing.segments.iter().filter(|name| self.is_routed(pass.settings, name.signal)).collect();
+        {
+            let breakers = self.breakers();
+            segments.sort_by_key(|name| breakers.turn(name.signal));
         }
-        let mut kept = false;
-        for name in segments {
-            if let Some(ended) = self.may_go_on(pass) {
-                return ended;
+        for signal in Signal::ALL {
+            self.try_around_head(pass, segments.iter().copied().filter(|name| name.signal == signal));
+        }
+        let shared = Mutex::new(Round { on_demand: [pass.on_demand; 3], ..Round::default() });
+        let next = AtomicUsize::new(0);
+        let steady = || Signal::ALL.iter().all(|signal| self.breakers().of(*signal).failures == 0);
+        let helpers = if segments.len() > 1 && steady() { pass.helpers } else { 0 };
+        let caller = std::thread::current().id();
+        side_by_side::run(helpers, || {
+            // After a failure one request at a time tells how things stand.
+            while std::thread::current().id() == caller || steady() {
+                let Some(name) = segments.get(next.fetch_add(1, Ordering::SeqCst)) else { return };
+                if is_over(pass) {
+                    round(&shared).over = true;
+                    return;
+                }
+                let demanded = std::mem::take(&mut round(&shared).on_demand[name.signal as usize]);
+                if !self.may_send(name.signal, demanded) {
+                    round(&shared).left[name.signal as usize].get_or_insert(Duration::ZERO);
+                } else if matches!(self.send_segment(pass, name), Sent::Kept) {
+                    round(&shared).left[name.signal as usize] = Some(AGAIN);
+                }
             }
-            kept |= matches!(self.send_segment(pass, name), Sent::Kept);
+        });
+        let Round { over, left, .. } = *round(&shared);
+        if over {
+            return Ended::Deadline;
         }
-        if kept { Ended::Wait(self.breaker().wait(&Now::read()).max(AGAIN)) } else { Ended::Empty }
+        let (breakers, now) = (self.breakers(), Now::read());
+        let waits = Signal::ALL
+            .into_iter()
+            .filter_map(|signal| Some(breakers.of(signal).wait(&now).max(left[signal as usize]?)));
+        waits.min().map_or(Ended::Empty, Ended::Wait)
     }
 
-    fn may_go_on(&self, pass: &Pass<'_>) -> Option<Ended> {
-        if Instant::now() >= pass.deadline || pass.halt.is_some_and(|halt| halt.load(Ordering::SeqCst)) {
-            return Some(Ended::Deadline);
-        }
-        let wait = self.breaker().wait(&Now::read());
-        (!wait.is_zero()).then_some(Ended::Wait(wait))
+    fn may_send(&self, signal: Signal, demanded: bool) -> bool {
+        let (breakers, now) = (self.breakers(), Now::read());
+        breakers.may_send(signal, &now) || demanded && !breakers.of(signal).asked
     }
 
-    /// The oldest segment failed again and again: is it the receiver, or this segment? The next one tells; and the
-    /// oldest gets one more chance after it, for the outage may just have ended.
-    fn try_around_head(&self, pass: &Pass<'_>, segments: &[&Name]) -> Option<Ended> {
-        let (head, next) = (segments.first()?, segments.get(1)?);
+    /// The oldest segment of a signal failed again and again: is it the receiver, or this segment? The next one tells;
+    /// and the oldest gets one more chance after it, for the outage may just have ended.
+    fn try_around_head<'a>(&self, pass: &Pass<'_>, mut segments: impl Iterator<Item = &'a Name>) {
+        let (Some(head), Some(next)) = (segments.next(), segments.next()) else { return };
         let suspect = {
-            let breaker = self.breaker();
-            breaker.head == head.to_string() && breaker.head_failures >= HEAD_FAILURES
+            let breakers = self.breakers();
+            let breaker = breakers.of(head.signal);
+            breaker.head_failures >= HEAD_FAILURES && breaker.head == head.to_string()
         };
-        if !suspect {
-            return None;
+        if !suspect || is_over(pass) || !self.may_send(head.signal, false) {
+            return;
         }
-        if let Some(ended) = self.may_go_on(pass) {
-            return Some(ended);
+        if !matches!(self.send_segment(pass, next), Sent::Done) || is_over(pass) {
+            return;
         }
-        if !matches!(self.send_segment(pass, next), Sent::Done) {
-            return self.may_go_on(pass);
-        }
-        let before = self.breaker().clone();
+        let mut before = self.breakers().clone();
         if matches!(self.send_segment(pass, head), Sent::Kept)
             && let Ok(claim) = self.spool.claim(head)
         {
             // The others pass: what this one met must not make them wait.
-            *self.breaker() = Breaker { head: String::new(), head_failures: 0, ..before };
-            self.spool.save_breaker(&self.breaker());
+            let breaker = before.of_mut(head.signal);
+            (breaker.head, breaker.head_failures) = (String::new(), 0);
+            self.spool.save_breakers(&before);
+            *self.breakers() = before;
             self.quarantine(pass, claim, Reason::Poison);
         }
-        None
     }
 
     fn send_segment(&self, pass: &Pass<'_>, name: &Name) -> Sent {
@@ -206,7 +266,7 @@ impl Destination {
                     self.untouchable().insert(name.clone());
                 }
                 self.count_delivered(pass, name, rejected);
-                self.settle(&now);
+                self.settle(name.signal, &now);
                 Sent::Done
             }
             Verdict::Later { asked, tls } => {
@@ -214,38 +274,45 @@ impl Destination {
                     super::diagnosis::tls(&problem);
                 }
                 if Instant::now() < pass.deadline || left >= FAIR_TRY || asked.is_some() {
-                    self.failed(name, |breaker| breaker.failed(asked, &now, clock::random()));
+                    let problem = answer.problem();
+                    self.failed(name, |breakers| {
+                        breakers.failed(name.signal, asked, &problem, &now, clock::random());
+                    });
                 }
                 Sent::Kept
             }
             Verdict::Misconfigured => {
-                self.failed(name, |breaker| breaker.misconfigured(&now, clock::random()));
+                let problem = answer.problem();
+                self.failed(name, |breakers| {
+                    breakers.misconfigured(name.signal, &problem, &now, clock::random());
+                });
                 self.quarantine(pass, claim, Reason::Rejected);
                 Sent::Gone
             }
             Verdict::Refused => {
                 self.quarantine(pass, claim, Reason::Rejected);
-                self.settle(&now);
+                self.settle(name.signal, &now);
                 Sent::Gone
             }
         }
     }
 
     /// The receiver answers: whatever was counted against it is forgotten.
-    fn settle(&self, now: &Now) {
-        let mut breaker = self.breaker();
-        let changed = breaker.failures > 0 || breaker.is_open();
+    fn settle(&self, signal: Signal, now: &Now) {
+        let mut breakers = self.breakers();
+        let before = breakers.clone();
+        breakers.succeeded(signal, now);
         // A success alone is only shown to people: once a minute is enough.
-        let stale = now.wall_ms.saturating_sub(breaker.last_success_ms) > 60_000;
-        breaker.succeeded(now);
-        if changed || stale {
-            self.spool.save_breaker(&breaker);
+        let stale = now.wall_ms.saturating_sub(before.of(signal).last_success_ms) > 60_000;
+        if stale || breakers.changed_since(&before) {
+            self.spool.save_breakers(&breakers);
         }
     }
 
-    fn failed(&self, name: &Name, change: impl FnOnce(&mut Breaker)) {
-        let mut breaker = self.breaker();
-        change(&mut breaker);
+    fn failed(&self, name: &Name, change: impl FnOnce(&mut Breakers)) {
+        let mut breakers = self.breakers();
+        change(&mut breakers);
+        let breaker = breakers.of_mut(name.signal);
         let name = name.to_string();
         if breaker.head == name {
             breaker.head_failures = breaker.head_failures.saturating_add(1);
@@ -253,7 +320,7 @@ impl Destination {
             breaker.head = name;
             breaker.head_failures = 1;
         }
-        self.spool.save_breaker(&breaker);
+        self.spool.save_breakers(&breakers);
     }
 
     fn count_delivered(&self, pass: &Pass<'_>, name: &Name, rejected: u64) {
@@ -284,9 +351,9 @@ impl Destination {
         if listing.segments.len() > limits.segments || bytes > limits.bytes {
             self.count_lost(pass.tally, &self.spool.evict());
         }
-        let logs_here = pass.settings.route(Signal::Logs).is_some_and(|route| route.destination == self.index);
+        let logs_here = self.is_routed(pass.settings, Signal::Logs);
         // Told only when there is somebody to tell: a report that expires in the spool is a report lost.
-        if listing.tombstones.is_empty() || !logs_here || !self.breaker().may_send(&Now::read()) {
+        if listing.tombstones.is_empty() || !logs_here || !self.may_send(Signal::Logs, false) {
             return;
         }
         let told = &listing.tombstones[..listing.tombstones.len().min(512)];

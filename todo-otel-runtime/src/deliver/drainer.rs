@@ -38,7 +38,8 @@ const MAX_PLAN: u64 = 1 << 20;
 pub(crate) fn detach(inner: &Inner) {
     let mut locked: Vec<(usize, Lock)> = Vec::new();
     for destination in inner.spools() {
-        if !destination.spool.load_breaker().may_send(&Now::read()) {
+        let (breakers, now) = (destination.spool.load_breakers(), Now::read());
+        if !destination.signals(&inner.settings).any(|signal| breakers.may_send(signal, &now)) {
             continue;
         }
         if let Some(lock) = destination.spool.drain_lock() {
@@ -108,12 +109,17 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    fn takes_some(&self, settings: &Settings) -> bool {
+        let (breakers, now) = (self.destination.breakers(), Now::read());
+        self.destination.signals(settings).any(|signal| breakers.may_send(signal, &now))
+    }
+
     /// Gives the lock back and looks once more: between our last look and this moment somebody may have seen the lock
     /// taken and left the sending to us.
-    fn has_more(&mut self, settings: &Settings) -> bool {
+    fn has_more(&mut self, inner: &Inner) -> bool {
         self.inherited = None;
         self.lock = None;
-        if !self.destination.has_work(settings) && !handover::waits(settings) {
+        if !self.destination.has_work(&inner.settings) && !handover::waits(inner) {
             return false;
         }
         self.lock = self.destination.spool.drain_lock();
@@ -142,11 +148,12 @@ fn run(settings: Settings, locks: Vec<(usize, OwnedFd)>) {
                 return true;
             }
             match inner.pass(work.destination, end, None) {
-                Ended::Wait(wait) => {
+                Ended::Wait(wait) if wait <= LINGER => {
                     work.wait_until = Instant::now() + wait;
-                    // A server that asks for more is asked by somebody else, later.
-                    wait <= LINGER
+                    true
                 }
+                // Who asks for more is asked by somebody else, later; signals that are taken go on.
+                Ended::Wait(_) => work.takes_some(&inner.settings),
                 Ended::Deadline => false,
                 Ended::Empty => true,
             }
@@ -156,7 +163,7 @@ fn run(settings: Settings, locks: Vec<(usize, OwnedFd)>) {
             idle_since = Instant::now();
         }
         if idle_since.elapsed() >= LINGER {
-            works.retain_mut(|work| work.has_more(&inner.settings));
+            works.retain_mut(|work| work.has_more(&inner));
             idle_since = Instant::now();
         } else {
             std::thread::sleep(LOOK);

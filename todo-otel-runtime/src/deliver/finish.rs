@@ -2,8 +2,10 @@
 
 use super::{
     counts::{Dropped, Reason},
+    diagnosis,
     drain::Ended,
     inner::{Inner, Outcome},
+    operate::{self, Closed},
     queue::SenderState,
 };
 use crate::config::{Role, Signal};
@@ -58,6 +60,8 @@ pub(crate) fn finish(inner: &Inner, deadline: Instant) {
         }
     }
     bury_losses(inner, &before);
+    inner.ends_cleanly();
+    tell_closed(inner);
     #[cfg(target_os = "linux")]
     leave_to_child(inner);
 }
@@ -136,6 +140,16 @@ fn drain(inner: &Inner, until: Instant) {
             return;
         }
     }
+}
+
+/// A command whose telemetry does not get out says so to whoever reads its log lines.
+fn tell_closed(inner: &Inner) {
+    if !inner.settings.verbose || inner.settings.role != Role::Cli {
+        return;
+    }
+    let closed: Vec<Closed> =
+        inner.spools().flat_map(|destination| operate::closed(&inner.settings, destination)).collect();
+    diagnosis::closed(&inner.settings.app, &closed);
 }
 
 /// Losses from memory become tombstones, so that somebody tells of them when this process is gone.

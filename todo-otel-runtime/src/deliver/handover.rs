@@ -15,14 +15,27 @@ fn state_dir(settings: &Settings) -> Option<&Path> {
     settings.spool_root.as_deref()?.parent()
 }
 
-/// Increments wait that nobody has added to the totals.
-pub(super) fn waits(settings: &Settings) -> bool {
+/// Increments wait that nobody has added to the totals, and the totals could be sent: until then the increments are as
+/// safe where they are.
+pub(super) fn waits(inner: &Inner) -> bool {
+    inner.may_send(Signal::Metrics) && any(&inner.settings)
+}
+
+fn any(settings: &Settings) -> bool {
     state_dir(settings).is_some_and(|dir| Ledger::waits(dir, settings.durability != Durability::Process))
 }
 
-/// Adds the increments to the totals and spools the totals, unless another process does it or there are none.
+/// As `spool_totals_on_demand`, once they could be sent.
+#[cfg(target_os = "linux")]
 pub(super) fn spool_totals(inner: &Inner) {
-    if !waits(&inner.settings) {
+    if waits(inner) {
+        spool_totals_on_demand(inner);
+    }
+}
+
+/// Adds the increments to the totals and spools the totals, unless another process does it or there are none.
+pub(super) fn spool_totals_on_demand(inner: &Inner) {
+    if !any(&inner.settings) {
         return;
     }
     let Some(dir) = state_dir(&inner.settings) else { return };

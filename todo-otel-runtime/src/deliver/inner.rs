@@ -1,14 +1,17 @@
 //! What all clones of a `Delivery` share, and the three ways a body can go: sent, spooled, dropped.
 
 use super::{
-    breaker::Breaker,
+    breaker::Breakers,
     clock::{self, Now},
     counts::{Reason, Tally},
     diagnosis,
     drain::{Destination, Ended, FAIR_TRY, Pass},
+    losing::{self, Losing},
     queue::{Body, Queue},
+    runs::Mark,
     send::{Attempt, Transport},
     settings::Settings,
+    side_by_side,
     spool::{Limits, RealDisk, Refused, Spool, segment},
     verdict::{Verdict, verdict},
 };
@@ -26,12 +29,14 @@ pub(crate) struct Inner {
     /// One per destination; `None` = memory only.
     destinations: Vec<OnceLock<Option<Destination>>>,
     /// Breakers of destinations without a spool.
-    memory_breakers: Vec<Mutex<Breaker>>,
+    memory_breakers: Vec<Mutex<Breakers>>,
     pub(crate) run: u32,
     pub(crate) pid: u32,
     pub(crate) finished: AtomicBool,
     /// This command left increments in the ledger.
     pub(crate) ledger_waits: AtomicBool,
+    mark: OnceLock<Option<Mark>>,
+    losing: Mutex<Losing>,
 }
 
 impl Inner {
@@ -48,8 +53,45 @@ impl Inner {
             pid: std::process::id(),
             finished: AtomicBool::new(false),
             ledger_waits: AtomicBool::new(false),
+            mark: OnceLock::new(),
+            losing: Mutex::default(),
             settings,
         }
+    }
+
+    /// Marks this run; only a service lives long enough to be missed.
+    pub(crate) fn begin(&self) {
+        let dir = self.settings.spool_root.as_deref().and_then(std::path::Path::parent);
+        if let Some(dir) = dir.filter(|_| self.settings.role == Role::Service) {
+            self.mark.get_or_init(|| Mark::leave(dir, self.run));
+        }
+    }
+
+    /// Runs that died before this one.
+    pub(crate) fn unclean(&self) -> u64 {
+        self.mark.get().and_then(Option::as_ref).map_or(0, |mark| mark.unclean)
+    }
+
+    pub(crate) fn ends_cleanly(&self) {
+        if let Some(Some(mark)) = self.mark.get() {
+            mark.remove();
+        }
+    }
+
+    /// Says when losing begins or is over.
+    pub(crate) fn look_for_losses(&self) {
+        let counts = self.tally.snapshot();
+        let mut losing = self.losing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let line = losing.look(counts.lost_total(), Instant::now());
+        drop(losing);
+        if let Some(line) = line {
+            losing::say(&line, &counts);
+        }
+    }
+
+    /// Nothing has failed lately: several requests may be under way at once.
+    pub(crate) fn is_steady(&self, signal: Signal) -> bool {
+        self.breakers(signal, |breakers| breakers.of(signal).failures == 0).unwrap_or(false)
     }
 
     /// The destination's spool, opened at first use.
@@ -74,36 +116,56 @@ impl Inner {
         self.destination(self.settings.route(signal)?.destination)
     }
 
-    /// Runs a change on the breaker of a signal's destination; saved when this process may save it.
-    fn breaker<T>(&self, signal: Signal, change: impl FnOnce(&mut Breaker) -> T) -> Option<T> {
+    /// Runs a change on the breakers of a signal's destination; saved when this process may save it.
+    fn breakers<T>(&self, signal: Signal, change: impl FnOnce(&mut Breakers) -> T) -> Option<T> {
         let index = self.settings.route(signal)?.destination;
         if let Some(destination) = self.destination(index) {
-            let mut breaker = destination.breaker();
-            let before = breaker.clone();
-            let result = change(&mut breaker);
-            if (breaker.failures, breaker.opened) != (before.failures, before.opened) {
+            let mut breakers = destination.breakers();
+            let before = breakers.clone();
+            let result = change(&mut breakers);
+            if breakers.changed_since(&before) {
                 // Somebody else's lock means somebody else's knowledge is at least as new.
                 if let Some(_lock) = destination.spool.drain_lock() {
-                    destination.spool.save_breaker(&breaker);
+                    destination.spool.save_breakers(&breakers);
                 }
             }
             return Some(result);
         }
-        let breaker = self.memory_breakers.get(index)?;
-        Some(change(&mut breaker.lock().unwrap_or_else(|poisoned| poisoned.into_inner())))
+        let breakers = self.memory_breakers.get(index)?;
+        Some(change(&mut breakers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())))
     }
 
     pub(crate) fn may_send(&self, signal: Signal) -> bool {
-        self.breaker(signal, |breaker| breaker.may_send(&Now::read())).unwrap_or(false)
+        self.breakers(signal, |breakers| breakers.may_send(signal, &Now::read())).unwrap_or(false)
     }
 
     pub(crate) fn pass(&self, destination: &Destination, deadline: Instant, halt: Option<&AtomicBool>) -> Ended {
+        self.pass_with(destination, deadline, halt, false)
+    }
+
+    /// As `pass`, for somebody who asked for it now.
+    pub(crate) fn pass_on_demand(&self, destination: &Destination, deadline: Instant) -> Ended {
+        self.pass_with(destination, deadline, None, true)
+    }
+
+    fn pass_with(
+        &self,
+        destination: &Destination,
+        deadline: Instant,
+        halt: Option<&AtomicBool>,
+        on_demand: bool,
+    ) -> Ended {
         destination.pass(&Pass {
             settings: &self.settings,
             transport: self.transport.as_ref(),
             tally: &self.tally,
             deadline,
             halt,
+            on_demand,
+            helpers: match self.settings.role {
+                Role::Cli => 0,
+                Role::Service => side_by_side::HELPERS,
+            },
         })
     }
 
@@ -130,7 +192,7 @@ impl Inner {
         let now = Now::read();
         match verdict(&answer, now.wall()) {
             Verdict::Delivered { rejected } => {
-                self.breaker(body.signal, |breaker| breaker.succeeded(&now));
+                self.breakers(body.signal, |breakers| breakers.succeeded(body.signal, &now));
                 Outcome::Delivered { rejected: rejected.min(body.items) }
             }
             Verdict::Later { asked, tls } => {
@@ -138,16 +200,22 @@ impl Inner {
                     diagnosis::tls(&problem);
                 }
                 if Instant::now() < deadline || left >= FAIR_TRY || asked.is_some() {
-                    self.breaker(body.signal, |breaker| breaker.failed(asked, &now, clock::random()));
+                    let problem = answer.problem();
+                    self.breakers(body.signal, |breakers| {
+                        breakers.failed(body.signal, asked, &problem, &now, clock::random());
+                    });
                 }
                 Outcome::Keep
             }
             Verdict::Misconfigured => {
-                self.breaker(body.signal, |breaker| breaker.misconfigured(&now, clock::random()));
+                let problem = answer.problem();
+                self.breakers(body.signal, |breakers| {
+                    breakers.misconfigured(body.signal, &problem, &now, clock::random());
+                });
                 Outcome::Refused
             }
             Verdict::Refused => {
-                self.breaker(body.signal, |breaker| breaker.succeeded(&now));
+                self.breakers(body.signal, |breakers| breakers.succeeded(body.signal, &now));
                 Outcome::Refused
             }
         }
@@ -160,7 +228,12 @@ impl Inner {
                 self.tally.delivered(body.signal, body.items - rejected);
                 self.tally.dropped(body.signal, Reason::Rejected, rejected);
             }
-            Outcome::Refused => self.tally.dropped(body.signal, Reason::Rejected, body.items),
+            Outcome::Refused => {
+                self.tally.dropped(body.signal, Reason::Rejected, body.items);
+                if let Some(destination) = self.destination_of(body.signal) {
+                    destination.spool.keep_copy(body.signal, body.items, &body.bytes, Reason::Rejected);
+                }
+            }
             Outcome::Keep => {
                 if let Err((body, reason)) = self.spool(body) {
                     self.tally.dropped(body.signal, body.unspooled.unwrap_or(reason), body.items);
@@ -188,7 +261,7 @@ impl Inner {
     /// A body of this process with its idempotency key.
     pub(crate) fn body(&self, signal: Signal, items: u64, bytes: bytes::Bytes) -> Body {
         let key = format!("{:08x}-{}-{:016x}", self.run, self.pid, clock::random());
-        Body { signal, items, bytes, key, unspooled: None }
+        Body { signal, items, bytes, key, unspooled: None, made: Instant::now() }
     }
 }
 
@@ -227,5 +300,5 @@ fn limits(settings: &Settings) -> Limits {
         Role::Cli => 1024,
         Role::Service => 8192,
     };
-    Limits { bytes: settings.max_bytes, segments, age: settings.max_age }
+    Limits { bytes: settings.max_bytes, segments, age: settings.max_age, keep_free: settings.keep_free }
 }

@@ -19,19 +19,23 @@ mod finish;
 mod fork;
 mod gate;
 mod handover;
+mod health;
 mod inner;
 mod items;
 pub(crate) mod ledger;
+mod losing;
 mod operate;
 #[cfg(target_os = "linux")]
 mod plan;
 mod queue;
+mod runs;
 mod send;
 #[cfg(feature = "grpc")]
 mod send_grpc;
 mod send_http;
 mod sender;
 mod settings;
+mod side_by_side;
 mod spool;
 #[cfg(test)]
 mod tests;
@@ -41,7 +45,7 @@ mod verdict;
 
 pub use counted::Counted;
 pub use counts::{Counts, Dropped, Reason};
-pub use operate::{FlushReport, PurgeReport, SpoolStatus, flush, purge, status};
+pub use operate::{Closed, FlushReport, PurgeReport, SpoolStatus, flush, purge, status};
 
 use crate::{
     config::{Config, Role, Signal},
@@ -145,6 +149,11 @@ impl Delivery {
     pub(crate) fn ledger_waits(&self) -> bool {
         self.inner.ledger_waits.store(true, Ordering::SeqCst);
         finish::leaves_child(&self.inner)
+    }
+
+    /// Marks this run of a service, so that the next one can tell if it died.
+    pub(crate) fn begin(&self) {
+        self.inner.begin();
     }
 
     /// What became of everything so far.

@@ -35,14 +35,29 @@ pub struct SpoolStatus {
     pub oldest: Option<Duration>,
     /// Losses that were not reported to the receiver yet.
     pub lost: Vec<Dropped>,
-    /// Time until the next request is allowed; `None` when one is allowed now.
+    /// Time until the next request is allowed, of the signal that waits longest; `None` when all may be sent now.
     pub waiting: Option<Duration>,
-    /// Failed requests in a row.
+    /// Failed requests in a row, the most of all signals.
     pub failures: u32,
     /// Time since a receiver last took something.
     pub last_success: Option<Duration>,
     /// Somebody is sending right now.
     pub draining: bool,
+    /// Signals that the receiver does not take at the moment.
+    pub closed: Vec<Closed>,
+}
+
+/// A signal that is kept back because its last requests failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// This one.
+    pub signal: Signal,
+    /// What went wrong last, such as `HTTP 404`. Text of the peer may be in it: escape it before printing.
+    pub problem: String,
+    /// The receiver refuses this signal: only another configuration helps. False in an outage.
+    pub refused: bool,
+    /// Time until it is tried again.
+    pub waiting: Duration,
 }
 
 /// What a flush achieved. Arrays are indexed by `Signal as usize`.
@@ -58,6 +73,8 @@ pub struct FlushReport {
     pub waiting: Option<Duration>,
     /// Another process held the right to send until the deadline.
     pub busy: bool,
+    /// Signals that were not taken.
+    pub closed: Vec<Closed>,
 }
 
 impl FlushReport {
@@ -97,8 +114,7 @@ fn status_of(settings: &Settings, index: usize) -> SpoolStatus {
     let Some(destination) = inner::open(settings, index, 1, false) else { return status };
     let Ok(listing) = destination.spool.list() else { return status };
     let now = Now::read();
-    let breaker = destination.breaker().clone();
-    let wait = breaker.wait(&now);
+    let breakers = destination.breakers().clone();
     status.usable = true;
     status.segments = listing.segments.len();
     for name in &listing.segments {
@@ -107,12 +123,29 @@ fn status_of(settings: &Settings, index: usize) -> SpoolStatus {
     }
     status.oldest = listing.segments.first().map(|name| Duration::from_millis(now.wall_ms.saturating_sub(name.ms)));
     status.lost = losses(&destination);
-    status.waiting = (!wait.is_zero()).then_some(wait);
-    status.failures = breaker.failures;
-    status.last_success = (breaker.last_success_ms > 0)
-        .then(|| Duration::from_millis(clock::wall_ms().saturating_sub(breaker.last_success_ms)));
+    for signal in destination.signals(settings) {
+        let breaker = breakers.of(signal);
+        status.failures = status.failures.max(breaker.failures);
+        let since = Duration::from_millis(clock::wall_ms().saturating_sub(breaker.last_success_ms));
+        if breaker.last_success_ms > 0 && status.last_success.is_none_or(|known| since < known) {
+            status.last_success = Some(since);
+        }
+    }
+    status.closed = closed(settings, &destination);
+    status.waiting = status.closed.iter().map(|closed| closed.waiting).filter(|wait| !wait.is_zero()).max();
     status.draining = destination.spool.drain_lock().is_none();
     status
+}
+
+/// Signals with an open breaker.
+pub(super) fn closed(settings: &Settings, destination: &Destination) -> Vec<Closed> {
+    let (breakers, now) = (destination.spool.load_breakers(), Now::read());
+    let open = destination.signals(settings).filter(|signal| breakers.of(*signal).is_open());
+    open.map(|signal| {
+        let breaker = breakers.of(signal);
+        Closed { signal, problem: breaker.problem.clone(), refused: breaker.refused > 0, waiting: breaker.wait(&now) }
+    })
+    .collect()
 }
 
 fn losses(destination: &Destination) -> Vec<Dropped> {
@@ -123,14 +156,15 @@ fn losses(destination: &Destination) -> Vec<Dropped> {
     sums.into_iter().map(|((signal, reason), items)| Dropped { signal, reason, items }).collect()
 }
 
-/// Sends what the spool holds, at most until the deadline; keeps the waits that servers asked for.
+/// Sends what the spool holds, at most until the deadline. Every signal gets one attempt, also one that would be left
+/// alone for now; only the waits that servers asked for are kept.
 ///
 /// # Errors
 /// An unusable endpoint.
 pub fn flush(config: &Config, deadline: Instant) -> Result<FlushReport, InitError> {
     let inner = Inner::new(Settings::new(config)?, Box::<Network>::default());
     let mut report = FlushReport::default();
-    handover::spool_totals(&inner);
+    handover::spool_totals_on_demand(&inner);
     for index in 0..inner.settings.destinations.len() {
         let Some(destination) = existing(&inner, index) else { continue };
         let mut lock = destination.spool.drain_lock();
@@ -139,8 +173,9 @@ pub fn flush(config: &Config, deadline: Instant) -> Result<FlushReport, InitErro
             lock = destination.spool.drain_lock();
         }
         report.busy |= lock.is_none();
-        while lock.is_some() {
-            match inner.pass(destination, deadline, None) {
+        let mut ended = lock.as_ref().map(|_| inner.pass_on_demand(destination, deadline));
+        while let Some(end) = ended {
+            match end {
                 Ended::Wait(wait) => {
                     if Instant::now() + wait >= deadline {
                         report.waiting = report.waiting.max(Some(wait));
@@ -150,12 +185,14 @@ pub fn flush(config: &Config, deadline: Instant) -> Result<FlushReport, InitErro
                 }
                 Ended::Empty | Ended::Deadline => break,
             }
+            ended = Some(inner.pass(destination, deadline, None));
         }
         let listing = destination.spool.list().unwrap_or_default();
         for name in &listing.segments {
             report.left[name.signal as usize] += name.items;
         }
         report.lost.extend(losses(destination));
+        report.closed.extend(closed(&inner.settings, destination));
     }
     report.delivered = inner.tally.snapshot().drained;
     #[cfg(target_os = "linux")]

@@ -56,8 +56,10 @@ pub(crate) fn from_json(value: &Value) -> Option<Settings> {
         },
         max_bytes: value.get("max_bytes")?.as_u64()?,
         max_age: Duration::from_millis(value.get("max_age_ms")?.as_u64()?),
+        keep_free: None,
         detached: false,
         exit_flush: Duration::ZERO,
+        verbose: false,
         resource: pairs(value.get("resource")?)?,
     })
 }

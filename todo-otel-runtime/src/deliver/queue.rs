@@ -23,6 +23,7 @@ pub(crate) struct Body {
     pub(crate) key: String,
     /// Why it is in memory only; the reason of its loss should it not get out.
     pub(crate) unspooled: Option<Reason>,
+    pub(crate) made: Instant,
 }
 
 #[derive(Default)]
@@ -92,6 +93,12 @@ impl Queue {
     /// The oldest body, registered as in flight under a ticket.
     pub(crate) fn take(&self) -> Option<(u64, Body)> {
         self.lock().take()
+    }
+
+    /// When the oldest body in memory was made.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        let state = self.lock();
+        state.in_flight.values().chain(&state.waiting).map(|body| body.made).min()
     }
 
     /// True when the body was still this sender's to account for: it must then count, and call `settled`.

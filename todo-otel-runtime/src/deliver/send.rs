@@ -53,6 +53,21 @@ pub(crate) enum Answer {
     None(Failure),
 }
 
+impl Answer {
+    /// What went wrong, for people.
+    pub(crate) fn problem(&self) -> String {
+        match self {
+            Answer::Http { status: 200..=299, html: true, .. } => "answered with a web page".to_owned(),
+            Answer::Http { status, .. } => format!("HTTP {status}"),
+            Answer::Grpc { code, .. } => format!("gRPC status {code}"),
+            Answer::None(Failure::Timeout) => "no answer in time".to_owned(),
+            Answer::None(Failure::Network(problem) | Failure::Tls(problem) | Failure::Broken(problem)) => {
+                problem.clone()
+            }
+        }
+    }
+}
+
 /// Why there was no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {

@@ -1,14 +1,16 @@
 //! The one sender thread of a service: sends from memory while the breaker is closed, spools otherwise, and drains the
-//! spool when it has nothing else to do.
+//! spool when it has nothing else to do. With more than one body to send, up to three helpers send beside it until there
+//! are none.
 
 use super::{
     counts::Reason,
     inner::{Inner, Outcome},
-    queue::SenderState,
+    queue::{Body, SenderState},
+    side_by_side,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -55,27 +57,45 @@ pub(crate) fn ensure(inner: &Arc<Inner>) -> bool {
     state.sender == SenderState::Running
 }
 
-/// One body, or one look at the spool. False when the thread is to end.
+fn send(inner: &Inner, ticket: u64, body: Body) {
+    let sent = catch_unwind(AssertUnwindSafe(|| {
+        if inner.may_send(body.signal) { inner.attempt(&body, Instant::now() + REQUEST) } else { Outcome::Keep }
+    }));
+    // When a shutdown took the body over, it has been accounted for.
+    if inner.queue.settle(ticket) {
+        match sent {
+            Ok(outcome) => inner.settle(body, outcome),
+            Err(_) => inner.tally.dropped(body.signal, Reason::Panic, body.items),
+        }
+        inner.queue.settled();
+    }
+}
+
+/// Bodies, up to four at a time, or one look at the spool. False when the thread is to end.
 fn turn(inner: &Inner) -> bool {
     let mut state = inner.queue.lock();
     if !state.has_waiting() && !state.stop && state.drain_asked == state.drain_done {
         state = inner.queue.wait(state, Instant::now() + LOOK);
     }
     if let Some((ticket, body)) = state.take() {
+        let more = state.has_waiting();
         drop(state);
-        let sent = catch_unwind(AssertUnwindSafe(|| {
-            if inner.may_send(body.signal) { inner.attempt(&body, Instant::now() + REQUEST) } else { Outcome::Keep }
-        }));
-        // When a shutdown took the body over, it has been accounted for.
-        if inner.queue.settle(ticket) {
-            match sent {
-                Ok(outcome) => inner.settle(body, outcome),
-                Err(_) => inner.tally.dropped(body.signal, Reason::Panic, body.items),
+        let helpers = if more && inner.is_steady(body.signal) { side_by_side::HELPERS } else { 0 };
+        let first = Mutex::new(Some((ticket, body)));
+        side_by_side::run(helpers, || {
+            let mut next = first.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+            while let Some((ticket, body)) = next.take().or_else(|| inner.queue.take()) {
+                let steady = inner.is_steady(body.signal);
+                send(inner, ticket, body);
+                // After a failure one request at a time tells how things stand.
+                if helpers == 0 || !steady {
+                    return;
+                }
             }
-            inner.queue.settled();
-        }
+        });
         return true;
     }
+    inner.look_for_losses();
     if state.stop {
         return false;
     }

@@ -44,8 +44,12 @@ pub(crate) struct Settings {
     pub(crate) durability: Durability,
     pub(crate) max_bytes: u64,
     pub(crate) max_age: Duration,
+    /// Bytes of the file system that the spool leaves free; `None` = 5 %, at least 64 MiB.
+    pub(crate) keep_free: Option<u64>,
     pub(crate) detached: bool,
     pub(crate) exit_flush: Duration,
+    /// The user wants to read about trouble with delivery.
+    pub(crate) verbose: bool,
     /// Attributes for records that delivery itself writes.
     pub(crate) resource: Vec<(String, String)>,
 }
@@ -86,8 +90,10 @@ impl Settings {
             durability: delivery.durability,
             max_bytes: delivery.spool_max_bytes,
             max_age: delivery.spool_max_age,
+            keep_free: None,
             detached: delivery.detached_flush,
             exit_flush: delivery.exit_flush,
+            verbose: config.logs.console.is_some(),
             resource: config.resource.attributes.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
         })
     }

@@ -139,5 +139,15 @@ pub(crate) fn watch(delivery: crate::deliver::Delivery) {
                 o.total(&DELIVERED, delivered, (signal.as_str(),));
             }
         }
+        let Some(health) = delivery.health() else { return };
+        o.set(&SPOOL_SIZE, i64::try_from(health.spool_bytes).unwrap_or(i64::MAX), ());
+        o.set(&EXPORT_AGE, health.export_age, ());
+        o.set(&BREAKER_OPEN, i64::try_from(health.open).unwrap_or(i64::MAX), ());
+        if health.last_success > 0.0 {
+            o.set(&LAST_SUCCESS, health.last_success, ());
+        }
+        if health.unclean > 0 {
+            o.total(&RUNS_UNCLEAN, health.unclean, ());
+        }
     });
 }

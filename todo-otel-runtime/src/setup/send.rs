@@ -1,6 +1,10 @@
 //! The way out over OTLP: delivery, and the exporters that encode for it.
 
-use std::time::Instant;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use super::stdout;
 use crate::{
@@ -15,13 +19,19 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Sender {
     delivery: Option<Delivery>,
+    /// Losses that no delivery counts, as nothing goes out over OTLP.
+    elsewhere: Mutex<BTreeMap<(Signal, &'static str), u64>>,
 }
 
 impl Sender {
     pub fn new(config: &Config) -> Result<Self, InitError> {
         let otlp = |exporters: &[ExporterKind]| exporters.contains(&ExporterKind::Otlp);
         let wanted = otlp(&config.traces.exporters) || otlp(&config.metrics.exporters) || otlp(&config.logs.exporters);
-        Ok(Self { delivery: if wanted { Some(Delivery::new(config)?) } else { None } })
+        let delivery = if wanted { Some(Delivery::new(config)?) } else { None };
+        if let Some(delivery) = &delivery {
+            delivery.begin();
+        }
+        Ok(Self { delivery, elsewhere: Mutex::default() })
     }
 
     /// The exporters of spans as OTLP; the one that delivery counts for comes first.
@@ -47,12 +57,21 @@ impl Sender {
 
     /// Tells delivery what was lost, or left out by the tail decision, before the exporter of spans.
     pub fn count_spans(&self, queue_full: u64, sampled: u64) {
-        let Some(delivery) = &self.delivery else { return };
         for (reason, items) in [(Reason::QueueFull, queue_full), (Reason::Sampled, sampled)] {
-            if items > 0 {
-                delivery.drop_items(Signal::Traces, reason, items);
-            }
+            self.lost(Signal::Traces, reason, items);
         }
+    }
+
+    fn lost(&self, signal: Signal, reason: Reason, items: u64) {
+        match &self.delivery {
+            _ if items == 0 => {}
+            Some(delivery) => delivery.drop_items(signal, reason, items),
+            None => *self.elsewhere().entry((signal, reason.as_str())).or_default() += items,
+        }
+    }
+
+    fn elsewhere(&self) -> MutexGuard<'_, BTreeMap<(Signal, &'static str), u64>> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The exporter of log records as OTLP.
@@ -78,7 +97,6 @@ impl Sender {
 
     /// Tells delivery what the log queue lost before its exporter.
     pub fn count_logs(&self, counts: &logs::Counts) {
-        let Some(delivery) = &self.delivery else { return };
         for (reason, items) in [
             (Reason::QueueFull, counts.queue_full),
             (Reason::Deadline, counts.deadline),
@@ -87,21 +105,21 @@ impl Sender {
             (Reason::Suppressed, counts.suppressed),
             (Reason::Sampled, counts.sampled),
         ] {
-            if items > 0 {
-                delivery.drop_items(Signal::Logs, reason, items);
-            }
+            self.lost(Signal::Logs, reason, items);
         }
     }
 
     pub fn flush(&self, deadline: Instant, report: &mut ShutdownReport) {
-        if let Some(delivery) = &self.delivery {
-            fill(report, delivery.flush(deadline));
+        match &self.delivery {
+            Some(delivery) => fill(report, delivery.flush(deadline)),
+            None => report.dropped.clone_from(&self.elsewhere()),
         }
     }
 
     pub fn finish(&self, deadline: Instant, report: &mut ShutdownReport) {
-        if let Some(delivery) = &self.delivery {
-            fill(report, delivery.finish(deadline));
+        match &self.delivery {
+            Some(delivery) => fill(report, delivery.finish(deadline)),
+            None => report.dropped.clone_from(&self.elsewhere()),
         }
     }
 }

@@ -4,8 +4,9 @@
 use super::{ACCOUNT, BAD, Claim, Entry, Listing, Name, Spool};
 use crate::{
     config::Signal,
-    deliver::{clock, counts::Reason},
+    deliver::{clock, counts::Reason, send::Encoding},
 };
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Tombstones that may lie about before they are merged.
@@ -43,6 +44,21 @@ impl Spool {
         }
         self.tidy_bad();
         true
+    }
+
+    /// Keeps for diagnosis what was refused and never lay in the spool. Its loss is counted elsewhere.
+    pub(crate) fn keep_copy(&self, signal: Signal, items: u64, raw: &Bytes, reason: Reason) {
+        let count = u32::try_from(items).unwrap_or(u32::MAX);
+        let name = self.name(signal, items, raw.len());
+        let created_ns = name.ms.saturating_mul(1_000_000);
+        let header = super::segment::header(signal, Encoding::Identity, count, created_ns, raw, raw);
+        let file = format!("{BAD}{name}.{}.seg", reason.as_str());
+        if let Ok(mut copy) = self.disk.create(&file)
+            && copy.write(&[&header, raw]).is_err()
+        {
+            let _ = self.disk.unlink(&file);
+        }
+        self.tidy_bad();
     }
 
     fn tidy_bad(&self) {

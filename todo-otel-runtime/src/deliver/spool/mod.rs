@@ -12,7 +12,7 @@ pub(crate) mod sim;
 pub(crate) use disk::{BAD, Disk, Handle, RealDisk, Refused};
 pub(crate) use name::{ACCOUNT, Entry, Name};
 
-use super::{breaker::Breaker, clock, counts::Reason};
+use super::{breaker::Breakers, clock, counts::Reason};
 use crate::config::{Durability, Signal};
 use bytes::Bytes;
 use segment::{MAX_FILE, Segment, Unusable};
@@ -31,6 +31,8 @@ pub(crate) struct Limits {
     pub(crate) bytes: u64,
     pub(crate) segments: usize,
     pub(crate) age: Duration,
+    /// Bytes of the file system to leave free; `None` = 5 %, at least 64 MiB.
+    pub(crate) keep_free: Option<u64>,
 }
 
 /// One destination's directory, as one process sees it.
@@ -67,7 +69,7 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let files = self.segments.iter().chain(&self.temporary);
         files.map(|name| name.bytes.saturating_add(segment::HEADER as u64)).fold(0, u64::saturating_add)
     }
@@ -156,10 +158,11 @@ impl Spool {
         written
     }
 
-    /// Leaves 5 % of the file system free, at least 64 MiB; a GiB is enough on a large one.
+    /// Leaves something of the file system free; a GiB is enough on a large one.
     fn check_space(&self) -> Result<(), Reason> {
+        let keep = |total: u64| self.limits.keep_free.unwrap_or((total / 20).clamp(64 << 20, 1 << 30));
         match self.disk.space() {
-            Ok((free, total)) if free < (total / 20).clamp(64 << 20, 1 << 30) => Err(Reason::DiskFull),
+            Ok((free, total)) if free < keep(total) => Err(Reason::DiskFull),
             Ok(_) => Ok(()),
             Err(error) => Err(reason(&error)),
         }
@@ -228,18 +231,18 @@ impl Spool {
         handle.try_lock().ok()?.then_some(Lock(handle))
     }
 
-    /// The shared state of the breaker; whatever cannot be read is a closed one.
-    pub(crate) fn load_breaker(&self) -> Breaker {
+    /// The shared state of the breakers; whatever cannot be read is closed ones.
+    pub(crate) fn load_breakers(&self) -> Breakers {
         let read = self.disk.open("state").and_then(|mut file| file.read(4096));
-        read.map_or_else(|_| Breaker::default(), |text| Breaker::from_json(&text))
+        read.map_or_else(|_| Breakers::default(), |text| Breakers::from_json(&text))
     }
 
     /// Only the holder of the drain lock writes it.
-    pub(crate) fn save_breaker(&self, breaker: &Breaker) {
+    pub(crate) fn save_breakers(&self, breakers: &Breakers) {
         let temporary = "state.tmp";
         let _ = self.disk.unlink(temporary);
         let written = self.disk.create(temporary).and_then(|mut file| {
-            file.write(&[breaker.to_json().as_bytes()])?;
+            file.write(&[breakers.to_json().as_bytes()])?;
             self.disk.rename(temporary, "state")
         });
         if written.is_err() {

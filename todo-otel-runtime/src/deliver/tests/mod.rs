@@ -13,7 +13,12 @@ use super::{Delivery, settings::*};
 use crate::config::{Compression, Durability, Protocol, Role, Signal};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
+    collector::{
+        logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
+        trace::v1::ExportTraceServiceRequest,
+    },
+    logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
+    metrics::v1::{Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric::Data},
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
 use prost::Message;
@@ -47,8 +52,11 @@ pub(crate) fn settings(url: &str, protocol: Protocol) -> Settings {
         durability: Durability::Process,
         max_bytes: 64 << 20,
         max_age: Duration::from_secs(72 * 3600),
+        // However full the disk of the machine is.
+        keep_free: Some(0),
         detached: false,
         exit_flush: Duration::from_secs(60),
+        verbose: false,
         resource: vec![("service.name".to_owned(), "acme".to_owned())],
     }
 }
@@ -64,6 +72,22 @@ pub(crate) fn spans(ids: impl IntoIterator<Item = u64>) -> Bytes {
     let scope_spans = vec![ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() }];
     let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
     ExportTraceServiceRequest { resource_spans }.encode_to_vec().into()
+}
+
+/// A body of so many data points.
+pub(crate) fn points(count: usize) -> Bytes {
+    let gauge = Gauge { data_points: vec![NumberDataPoint::default(); count] };
+    let metrics = vec![Metric { name: "gauge".to_owned(), data: Some(Data::Gauge(gauge)), ..Metric::default() }];
+    let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
+    let resource_metrics = vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }];
+    ExportMetricsServiceRequest { resource_metrics }.encode_to_vec().into()
+}
+
+/// A body of so many log records.
+pub(crate) fn records(count: usize) -> Bytes {
+    let scope_logs = vec![ScopeLogs { log_records: vec![LogRecord::default(); count], ..ScopeLogs::default() }];
+    let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
+    ExportLogsServiceRequest { resource_logs }.encode_to_vec().into()
 }
 
 pub(crate) fn within(ms: u64) -> Instant {

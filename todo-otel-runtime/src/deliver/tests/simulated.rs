@@ -109,7 +109,7 @@ fn process(disk: &SimDisk, peer: &Peer, limits: Limits, durability: Durability) 
     delivery
 }
 
-const ROOMY: Limits = Limits { bytes: 1 << 30, segments: 1000, age: Duration::from_secs(72 * 3600) };
+const ROOMY: Limits = Limits { bytes: 1 << 30, segments: 1000, age: Duration::from_secs(72 * 3600), keep_free: None };
 
 fn drain(inner: &Inner) -> Option<Ended> {
     let destination = inner.destination(0)?;
@@ -127,9 +127,11 @@ fn settle(disk: &SimDisk, peer: &Peer) {
         let later = process(disk, peer, ROOMY, Durability::Process);
         // Another boot: the wall clock counts.
         let destination = later.inner.destination(0).expect("there");
-        let mut breaker = destination.spool.load_breaker();
-        breaker.boot_id = "before".to_owned();
-        destination.spool.save_breaker(&breaker);
+        let mut breakers = destination.spool.load_breakers();
+        for signal in Signal::ALL {
+            breakers.of_mut(signal).boot_id = "before".to_owned();
+        }
+        destination.spool.save_breakers(&breakers);
         drain(&later.inner);
         drain(&later.inner);
     }

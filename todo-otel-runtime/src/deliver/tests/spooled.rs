@@ -91,6 +91,88 @@ fn a_refused_configuration_costs_one_body_and_keeps_the_rest() {
     }
 }
 
+/// For whoever looks next.
+fn wait_is_over(dir: &std::path::Path) {
+    let state = folder(dir).join("state");
+    let text = std::fs::read_to_string(&state).expect("written");
+    let mut value: serde_json::Value = serde_json::from_str(&text).expect("json");
+    for signal in ["traces", "metrics", "logs"] {
+        value["signals"][signal]["not_before_ms"] = 0.into();
+        value["signals"][signal]["not_before_boot_ms"] = 0.into();
+    }
+    std::fs::write(&state, value.to_string()).expect("rewritten");
+}
+
+/// A receiver of traces alone, as Jaeger or Tempo are.
+fn traces_alone(receiver: &Receiver, protocol: Protocol) {
+    let refusal = if protocol == Protocol::Grpc { Reply::grpc(12) } else { Reply::status(404) };
+    receiver.rule(move |request| (request.signal != Seen::Traces).then(|| refusal.clone()));
+}
+
+/// One body of each signal.
+fn one_of_each(settings: &Settings, id: u64) -> crate::deliver::Counts {
+    let delivery = delivery(settings.clone());
+    delivery.accept(Signal::Metrics, points(1));
+    delivery.accept(Signal::Logs, records(1));
+    delivery.accept(Signal::Traces, spans(id..id + 1));
+    let counts = delivery.finish(within(5_000));
+    assert!(counts.balanced(), "{counts:?}");
+    counts
+}
+
+#[test]
+fn a_receiver_of_traces_alone_gets_every_trace_and_the_rest_waits_for_another_configuration() {
+    let receiver = Receiver::start();
+    for protocol in [Protocol::HttpProtobuf, Protocol::Grpc] {
+        let url = if protocol == Protocol::Grpc { receiver.grpc_url() } else { receiver.http_url() };
+        for role in ["drained", "by itself", "service"] {
+            receiver.reset();
+            traces_alone(&receiver, protocol);
+            let dir = private_dir();
+            let mut settings = spooling(&url, protocol, dir.path());
+            match role {
+                "by itself" => settings.exit_flush = Duration::from_secs(5),
+                "service" => settings.role = Role::Service,
+                _ => {}
+            }
+            for id in 0..8 {
+                one_of_each(&settings, id);
+                if role == "drained" {
+                    drain_once(&settings);
+                }
+            }
+            assert_eq!(ids(&receiver), (0..8).collect::<Vec<_>>(), "{protocol:?} {role}");
+            let seen = receiver.seen();
+            for other in [Seen::Metrics, Seen::Logs] {
+                // One body tells; the others are kept.
+                assert_eq!(seen.of(other).len(), 1, "{protocol:?} {role}");
+            }
+            assert_eq!(files(dir.path(), ".t.seg").len(), 0);
+            assert_eq!((files(dir.path(), ".m.seg").len(), files(dir.path(), ".l.seg").len()), (7, 7), "{role}");
+            // With another receiver behind the same address everything arrives.
+            receiver.rule(|_| None);
+            wait_is_over(dir.path());
+            drain_once(&settings);
+            assert!(files(dir.path(), ".seg").is_empty(), "{protocol:?} {role}");
+        }
+    }
+}
+
+#[test]
+fn logs_that_are_always_told_to_come_later_stop_no_trace() {
+    let receiver = Receiver::start();
+    let dir = private_dir();
+    let settings = spooling(&receiver.http_url(), Protocol::HttpProtobuf, dir.path());
+    receiver.rule(|request| (request.signal == Seen::Logs).then(|| Reply::status(503)));
+    for id in 0..8 {
+        one_of_each(&settings, id);
+        drain_once(&settings);
+    }
+    assert_eq!(ids(&receiver), (0..8).collect::<Vec<_>>());
+    assert_eq!(files(dir.path(), ".l.seg").len(), 8);
+    assert!(receiver.seen().of(Seen::Logs).len() <= 4, "{}", receiver.seen().of(Seen::Logs).len());
+}
+
 #[test]
 fn one_body_that_nobody_takes_does_not_stop_the_others_and_is_given_up_after_three_failures() {
     let receiver = Receiver::start();
@@ -130,13 +212,7 @@ fn an_outage_punishes_nobody() {
     for _ in 0..6 {
         let (ended, _) = drain_once(&settings);
         assert!(matches!(ended, Ended::Wait(_)), "{ended:?}");
-        // The wait is over for whoever looks next.
-        let state = folder(dir.path()).join("state");
-        let text = std::fs::read_to_string(&state).expect("written");
-        let mut value: serde_json::Value = serde_json::from_str(&text).expect("json");
-        value["not_before_ms"] = 0.into();
-        value["not_before_boot_ms"] = 0.into();
-        std::fs::write(&state, value.to_string()).expect("rewritten");
+        wait_is_over(dir.path());
     }
     assert_eq!(files(dir.path(), ".seg").len(), 3);
     assert!(files(dir.path(), ".lost").is_empty());
