@@ -21,6 +21,7 @@ mod red_metrics;
 mod site;
 #[cfg(test)]
 mod snapshots;
+mod telemetry_test;
 mod traced;
 mod value;
 
@@ -385,6 +386,45 @@ pub fn label(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(ErrorClass, attributes(error_class))]
 pub fn error_class(item: TokenStream) -> TokenStream {
     if cfg!(feature = "off") { TokenStream::new() } else { error_class::derive(item.into()).into() }
+}
+
+/// A test with a capture of its own: what it records is seen by nobody else, ids follow from a seed, and times are counted
+/// instead of measured, so that trees with durations fit into a snapshot.
+///
+/// The function takes the `testing::Capture`, or nothing. It is a `#[test]` unless another attribute makes it one; an
+/// `async` function without such an attribute is driven on the test's thread.
+/// ```
+/// use todo_otel_runtime::{
+///     testing::{Capture, Show, telemetry_test},
+///     traced,
+/// };
+///
+/// #[traced(name = "shop.pay")]
+/// fn pay() {}
+///
+/// #[telemetry_test]
+/// fn paying_is_one_span(telemetry: Capture) {
+///     pay();
+///     assert_eq!(telemetry.tree_with(&Show::names().durations()), "shop.pay 1 ms\n");
+/// }
+///
+/// #[telemetry_test(seed = 7)]
+/// async fn a_future_is_driven_to_its_end(telemetry: Capture) -> Result<(), std::fmt::Error> {
+///     pay();
+///     assert_eq!(telemetry.spans().len(), 1);
+///     Ok(())
+/// }
+/// # paying_is_one_span();
+/// # a_future_is_driven_to_its_end().unwrap();
+/// ```
+/// With tokio, or any other runtime that brings a test attribute: `#[telemetry_test]` above `#[tokio::test]`.
+///
+/// # Arguments
+///
+/// `seed`: what the ids of the test's thread follow from; default 1. `crate`: where the runtime is, when it is re-exported.
+#[proc_macro_attribute]
+pub fn telemetry_test(args: TokenStream, item: TokenStream) -> TokenStream {
+    telemetry_test::expand(args.into(), item.into()).into()
 }
 
 fn attribute(which: Which, args: TokenStream, item: TokenStream) -> TokenStream {

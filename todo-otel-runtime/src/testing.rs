@@ -23,10 +23,38 @@
 //! assert_eq!(telemetry.tree(), "shop.pay {shop.items=3}\n");
 //! assert_eq!(telemetry.logs_text(), "INFO paid [shop.pay]\n");
 //! ```
+//!
+//! [`macro@telemetry_test`] makes a test of a function and hands it a capture whose ids and times are the same in every
+//! run. Times of spans are counted, not measured: each moment comes one millisecond after the moment before it.
+//!
+//! ```
+//! use todo_otel_runtime::{red_metrics, testing::{Capture, Show, telemetry_test}, traced};
+//!
+//! #[traced(name = "shop.pay")]
+//! #[red_metrics(name = "shop.pay")]
+//! async fn pay(amount: u64) -> Result<(), &'static str> {
+//!     if amount == 0 { Err("nothing to pay") } else { Ok(()) }
+//! }
+//!
+//! #[telemetry_test]
+//! async fn a_payment_of_nothing_fails(telemetry: Capture) {
+//!     pay(3).await.unwrap();
+//!     pay(0).await.unwrap_err();
+//!     assert_eq!(telemetry.tree_with(&Show::names()), "shop.pay\nshop.pay ✗ _OTHER\n");
+//!     assert_eq!(telemetry.metric("shop.pay.calls", &[]), 2.0);
+//!     assert_eq!(telemetry.metric("shop.pay.errors", &[]), 1.0);
+//!     assert_eq!(telemetry.logs().len(), 1);
+//! }
+//! # a_payment_of_nothing_fails();
+//! ```
+//!
+//! Work on other threads and tasks belongs to a capture when it stands below one of its spans, or when it runs in
+//! [`Handle::in_scope`] or [`Handle::in_future`].
 
 pub(crate) mod hook;
 mod logs;
 mod numbers;
+mod times;
 mod tree;
 
 #[cfg(test)]
@@ -43,6 +71,7 @@ use std::{
 };
 
 use opentelemetry_sdk::trace::SpanData;
+pub use todo_otel_macros::telemetry_test;
 
 use self::hook::Store;
 pub use self::{
@@ -51,6 +80,7 @@ pub use self::{
 };
 use crate::{
     Config, Role, collect,
+    logs::drive,
     metrics::Snapshot,
     record::{current::set_tag, local},
 };
@@ -64,7 +94,17 @@ pub fn capture() -> Capture {
     ensure_recording();
     let handle = Handle { inner: Arc::new(Inner::new()) };
     let previous = set_tag(handle.inner.tag);
-    Capture { handle, previous, thread_bound: PhantomData }
+    Capture { handle, previous, seeded: false, counted: false, thread_bound: PhantomData }
+}
+
+/// A capture with ids that follow from `seed` and times that are counted: what [`macro@telemetry_test`] hands to a test.
+pub fn deterministic(seed: u64) -> Capture {
+    capture().seed(seed).counted_times()
+}
+
+/// Drives a future on this thread until it is done. Not a runtime: timers and I/O need one of their own.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    drive::until(future, None).expect("without a deadline there is always a value")
 }
 
 /// A running capture. It belongs to the thread that began it; [`Capture::handle`] reaches others.
@@ -72,6 +112,8 @@ pub fn capture() -> Capture {
 pub struct Capture {
     handle: Handle,
     previous: u16,
+    seeded: bool,
+    counted: bool,
     thread_bound: PhantomData<*const ()>,
 }
 
@@ -106,6 +148,9 @@ impl Drop for Inner {
 impl Drop for Capture {
     fn drop(&mut self) {
         set_tag(self.previous);
+        if self.seeded {
+            local::with(|local| local.ids.reset());
+        }
     }
 }
 
@@ -123,8 +168,16 @@ impl fmt::Debug for Handle {
 
 impl Capture {
     /// Ids of this thread follow from `seed` from now on, until the capture ends.
-    pub fn seed(self, seed: u64) -> Self {
+    pub fn seed(mut self, seed: u64) -> Self {
         local::with(|local| local.ids.fix(seed));
+        self.seeded = true;
+        self
+    }
+
+    /// Times of spans and their events are counted instead of measured: the moments of the capture follow each other at
+    /// one millisecond, the first is 1970-01-01. Metrics keep the measured durations.
+    pub fn counted_times(mut self) -> Self {
+        self.counted = true;
         self
     }
 
@@ -139,7 +192,11 @@ impl Capture {
         collect::catch_up(Instant::now() + PATIENCE);
         spans.extend(collect::captured(self.handle.inner.tag));
         spans.sort_by_key(|span| span.start_time);
-        spans.clone()
+        let mut spans = spans.clone();
+        if self.counted {
+            times::count(&mut spans);
+        }
+        spans
     }
 
     /// The spans that have ended as a tree without ids and times: one line per span with its attributes.

@@ -19,6 +19,7 @@ pub struct Show {
     events: bool,
     kinds: bool,
     by_name: bool,
+    durations: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -30,14 +31,14 @@ enum Attributes {
 
 impl Default for Show {
     fn default() -> Self {
-        Self { attributes: Attributes::Stable, events: true, kinds: true, by_name: false }
+        Self { attributes: Attributes::Stable, events: true, kinds: true, by_name: false, durations: false }
     }
 }
 
 impl Show {
     /// Names and outcomes only.
     pub fn names() -> Self {
-        Self { attributes: Attributes::None, events: false, kinds: false, by_name: false }
+        Self { attributes: Attributes::None, events: false, kinds: false, by_name: false, durations: false }
     }
 
     /// Only these attributes.
@@ -49,6 +50,12 @@ impl Show {
     /// Siblings in the order of their names instead of their starts, for work in parallel.
     pub fn sorted(mut self) -> Self {
         self.by_name = true;
+        self
+    }
+
+    /// Durations in milliseconds too; the same in every run of a capture with counted times.
+    pub fn durations(mut self) -> Self {
+        self.durations = true;
         self
     }
 
@@ -71,7 +78,9 @@ pub fn span_tree(spans: &[SpanData], show: &Show) -> String {
         let mut names: Vec<String> = spans.iter().map(|span| span.name.clone()).collect();
         names.sort();
         for span in &mut spans {
+            let took = span.end_ns.saturating_sub(span.start_ns);
             span.start_ns = names.binary_search(&span.name).unwrap_or_default() as u64;
+            span.end_ns = span.start_ns + took;
         }
     }
     let mut out = String::new();
@@ -102,6 +111,9 @@ fn line(span: &Span, show: &Show) -> String {
     let mut line = escape::line(&span.name).into_owned();
     if show.kinds && span.kind != "internal" {
         let _ = write!(line, " ({})", span.kind);
+    }
+    if show.durations {
+        let _ = write!(line, " {} ms", span.duration().as_nanos() as f64 / 1e6);
     }
     let find = |key: &str| span.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     match (&span.error, find("outcome"), find("error.type")) {
