@@ -414,8 +414,10 @@ pub fn error_class(item: TokenStream) -> TokenStream {
 ///     assert_eq!(telemetry.spans().len(), 1);
 ///     Ok(())
 /// }
-/// # paying_is_one_span();
-/// # a_future_is_driven_to_its_end().unwrap();
+/// # // A documentation test leaves `#[test]` functions out; this is what they come to.
+/// # let telemetry = todo_otel_runtime::testing::deterministic(1);
+/// # pay();
+/// # assert_eq!(telemetry.tree_with(&Show::names().durations()), "shop.pay 1 ms\n");
 /// ```
 /// With tokio, or any other runtime that brings a test attribute: `#[telemetry_test]` above `#[tokio::test]`.
 ///

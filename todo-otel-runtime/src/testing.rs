@@ -45,7 +45,16 @@
 //!     assert_eq!(telemetry.metric("shop.pay.errors", &[]), 1.0);
 //!     assert_eq!(telemetry.logs().len(), 1);
 //! }
-//! # a_payment_of_nothing_fails();
+//! # // A documentation test leaves `#[test]` functions out; this is what they come to.
+//! # todo_otel_runtime::testing::block_on(async {
+//! #     let telemetry = todo_otel_runtime::testing::deterministic(1);
+//! #     pay(3).await.unwrap();
+//! #     pay(0).await.unwrap_err();
+//! #     assert_eq!(telemetry.tree_with(&Show::names()), "shop.pay\nshop.pay ✗ _OTHER\n");
+//! #     assert_eq!(telemetry.metric("shop.pay.calls", &[]), 2.0);
+//! #     assert_eq!(telemetry.metric("shop.pay.errors", &[]), 1.0);
+//! #     assert_eq!(telemetry.logs().len(), 1);
+//! # });
 //! ```
 //!
 //! Work on other threads and tasks belongs to a capture when it stands below one of its spans, or when it runs in
