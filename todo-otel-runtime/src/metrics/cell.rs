@@ -26,7 +26,7 @@ impl Totals {
         }
         self.ticks = self.ticks.wrapping_add(cells.sum.load(Relaxed));
         let Some(slots) = cells.exemplars.get() else { return };
-        for (bucket, slot) in slots.iter().enumerate() {
+        for (bucket, slot) in slots.0.iter().enumerate() {
             if let Some(exemplar) = slot.read() {
                 self.exemplar(bucket, exemplar);
             }
@@ -59,7 +59,19 @@ pub(crate) struct Cells {
     pub(crate) data: &'static SiteData,
     pub(crate) sum: AtomicU64,
     pub(crate) buckets: Box<[AtomicU64]>,
-    exemplars: OnceLock<Box<[Slot]>>,
+    exemplars: OnceLock<Exemplars>,
+}
+
+/// The newest exemplar of each bucket.
+pub(crate) struct Exemplars(Box<[Slot]>);
+
+impl Exemplars {
+    #[inline(always)]
+    pub(crate) fn write(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
+        if let Some(slot) = self.0.get(bucket) {
+            slot.write(Exemplar { ticks, end, span });
+        }
+    }
 }
 
 impl Cells {
@@ -75,18 +87,24 @@ impl Cells {
     /// Leaves the newest exemplar of a bucket.
     #[inline(always)]
     pub(crate) fn exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
-        if let Some(slots) = self.exemplars.get() {
-            slots[bucket].write(Exemplar { ticks, end, span });
-            return;
+        match self.exemplars() {
+            Some(exemplars) => exemplars.write(bucket, ticks, end, span),
+            None => self.first_exemplar(bucket, ticks, end, span),
         }
-        self.first_exemplar(bucket, ticks, end, span);
+    }
+
+    /// The exemplars, once there was one.
+    #[inline(always)]
+    pub(crate) fn exemplars(&self) -> Option<&Exemplars> {
+        self.exemplars.get()
     }
 
     #[cold]
     #[inline(never)]
     fn first_exemplar(&self, bucket: usize, ticks: u64, end: u64, span: SpanRef) {
-        let slots = self.exemplars.get_or_init(|| self.buckets.iter().map(|_| Slot::default()).collect());
-        slots[bucket].write(Exemplar { ticks, end, span });
+        let exemplars =
+            self.exemplars.get_or_init(|| Exemplars(self.buckets.iter().map(|_| Slot::default()).collect()));
+        exemplars.write(bucket, ticks, end, span);
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) const LABELS: u64 = 1 << 4;
 /// The entry has more to do than to take the current span as parent.
 pub(crate) const SPECIAL: u64 = 1 << 5;
 /// Never used so far.
-const NEW: u64 = 1 << 31;
+pub(crate) const NEW: u64 = 1 << 31;
 /// Everything below is a switch, everything above is the id of the call site.
 const SWITCHES: u64 = u32::MAX as u64;
 
@@ -68,21 +68,22 @@ impl Callsite {
         if bits & NEW == 0 { bits } else { self.register() }
     }
 
+    /// As `bits`, and of a call site that nobody has used yet it says that there is something to do.
+    #[inline(always)]
+    pub(crate) fn bits_unasked(&self) -> u64 {
+        self.bits.load(Ordering::Relaxed)
+    }
+
     /// Is there anything to do?
     #[inline(always)]
     pub(crate) fn is_on(bits: u64) -> bool {
         bits & SWITCHES != 0
     }
 
-    /// Small number, unique in this process.
-    pub(crate) fn id(&'static self) -> u32 {
-        (self.bits() >> 32) as u32
-    }
-
-    /// The id of a call site that has been used.
+    /// The id of a call site that has been used, in the upper half.
     #[inline(always)]
-    pub(crate) fn known_id(&self) -> u32 {
-        (self.bits.load(Ordering::Relaxed) >> 32) as u32
+    pub(crate) fn id_in_upper_half(&self) -> u64 {
+        self.bits.load(Ordering::Relaxed) & !SWITCHES
     }
 
     #[cold]

@@ -28,6 +28,15 @@ pub(crate) fn now() -> u64 {
     fallback()
 }
 
+/// The time in ticks where `shortcut::is_open` has said that the clock is chosen.
+#[inline(always)]
+pub(crate) fn chosen() -> u64 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    return counter();
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    fallback()
+}
+
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 fn counter() -> u64 {
@@ -53,6 +62,7 @@ pub(crate) fn start() {
             if (0.01..100.0).contains(&rate) {
                 RATE.store(rate.to_bits(), Ordering::Relaxed);
                 COUNTER.store(true, Ordering::Relaxed);
+                super::shortcut::counter_is_usable();
                 return first;
             }
         }

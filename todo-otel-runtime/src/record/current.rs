@@ -12,6 +12,7 @@ use opentelemetry::{
 use super::{
     clock, local,
     root::{self, LinkSource, ParentSource},
+    shortcut,
     span::{CURRENT, Extra, INHERITED, PROXY, RECORDED, STARTED, SpanState},
     value::{Key, Slot, Value},
 };
@@ -49,7 +50,7 @@ pub fn current() -> Option<Ids> {
 /// The current span as OpenTelemetry writes it.
 pub(crate) fn current_context() -> Option<SpanContext> {
     let ours = with_current(|state| root::span_context(state, false));
-    if ours.is_some() && !root::foreign_spans_alive() {
+    if ours.is_some() && !shortcut::foreign_spans_alive() {
         return ours;
     }
     local::with(|local| match root::context_span(local) {

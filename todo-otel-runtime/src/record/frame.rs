@@ -2,8 +2,6 @@
 //!
 //! Both find the call they belong to through the thread-local, and both evaluate nothing when the call does not need it.
 
-use std::ptr;
-
 use super::{
     callsite::{self, Callsite},
     local::{self, Local},
@@ -31,26 +29,26 @@ impl Writer<'_> {
 /// Evaluates the attributes when this very call records a span.
 #[inline(always)]
 pub fn attributes(site: &'static Callsite, write: impl FnOnce(&mut Writer<'_>)) {
-    if site.bits() & callsite::ATTRIBUTES == 0 {
+    if site.bits_unasked() & callsite::ATTRIBUTES == 0 {
         return;
     }
-    let Some((local, span)) = expected(site) else { return };
-    // SAFETY: the thread-local has no destructor, and this thread does not end before this function.
-    let local = unsafe { &*local };
+    let local = local::here();
     let frame = local.frame.get();
+    let Some(span) = expected(local, site) else { return };
     write(&mut Writer { local, span, at: 0 });
     // The values may have been calls of annotated functions; this one is still running.
     local.frame.set(frame);
 }
 
-/// The span of the call that has just begun at `site`, if it is recorded.
-#[inline(never)]
-fn expected(site: &'static Callsite) -> Option<(*const Local, u64)> {
-    local::with(|local| {
-        // SAFETY: a frame is put there by a call that is running on this thread, and taken away when the thread leaves it.
-        let state = unsafe { local.frame.get().as_ref() }?;
-        (state.is_of(site) && state.is_recorded()).then(|| (ptr::from_ref(local), state.id()))
-    })
+/// The span of the call that has just begun at `site`, if it is recorded: the one that waits for its attributes, or else
+/// the current one.
+#[inline(always)]
+fn expected(local: &Local, site: &'static Callsite) -> Option<u64> {
+    let frame = local.frame.get();
+    let state = if frame.is_null() { local.current.get() } else { frame };
+    // SAFETY: both are put there by calls that are running on this thread, and taken away when the thread leaves them.
+    let state = unsafe { state.as_ref() }?;
+    (state.is_of(site) && state.is_recorded()).then(|| state.id())
 }
 
 /// A label value, for the array that `labels` wants.
@@ -62,7 +60,7 @@ pub fn label<L: Label + ?Sized>(value: &L) -> Ordinal {
 /// Evaluates the labels when metrics of this call are recorded.
 #[inline(always)]
 pub fn labels<const N: usize>(site: &'static Callsite, labels: impl FnOnce() -> [Ordinal; N]) {
-    if site.bits() & callsite::LABELS == 0 {
+    if site.bits_unasked() & callsite::LABELS == 0 {
         return;
     }
     local::with(|local| {

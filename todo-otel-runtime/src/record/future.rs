@@ -4,6 +4,7 @@
 //! end is recorded, so that what it cancels ends before it, and without its span being current.
 
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
     ptr,
@@ -14,11 +15,15 @@ use futures_core::Stream;
 
 use super::{
     callsite::Callsite,
-    clock, failure,
-    local::{self, Local},
+    clock, failure, local,
     outcome::{Exit, Fault, Outcome},
     root::{self, Start},
-    span::{ATTACHED, CURRENT, LOGGED, Polled, RECORDED, Returns, SpanState, begin_specially, end_of},
+    shortcut,
+    span::{
+        ATTACHED, CURRENT, FRAME, LOGGED, MEASURED, RECORDED, Returns, SpanState,
+        begin::{Previous, Slot, begin_here},
+        end::{ASYNC_END_WORDS, LONG, Polled, end_of},
+    },
     wire,
 };
 
@@ -34,8 +39,9 @@ pub struct Run<F, C> {
 
 /// How far a measured future got.
 struct Call {
-    state: SpanState,
-    /// Ticks inside of `poll`.
+    /// Written by the first poll or by whoever built the future; before that only its call site is.
+    state: Slot,
+    /// Ticks inside of `poll`; while the thread is inside, less the moment when it came in.
     busy: u64,
     polls: u32,
     phase: Phase,
@@ -43,13 +49,13 @@ struct Call {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Not polled.
+    /// Not polled; of the state there is the call site only.
     New,
     /// Begun by whoever built it, not polled.
     Begun,
     /// Polled, and to be recorded.
     Running,
-    /// Nothing to record, or recorded.
+    /// Nothing to record, or recorded, or a thread is inside of `poll`.
     Quiet,
 }
 
@@ -57,8 +63,8 @@ impl<F: Unpin, C> Unpin for Run<F, C> {}
 
 impl<F, C> Run<F, C> {
     #[inline(always)]
-    fn new(state: SpanState, phase: Phase, exit: Option<C>, inner: F) -> Self {
-        Run { inner, call: Call { state, busy: 0, polls: 0, phase }, exit }
+    fn new(state: Slot, phase: Phase, exit: C, inner: F) -> Self {
+        Run { inner, call: Call { state, busy: 0, polls: 0, phase }, exit: Some(exit) }
     }
 
     /// One poll of the inner future, with the span being current; `done` says what the result means.
@@ -75,44 +81,43 @@ impl<F, C> Run<F, C> {
             let Run { inner, call, exit } = self.get_unchecked_mut();
             (call, exit, Pin::new_unchecked(inner))
         };
-        let entry = if this.phase == Phase::Quiet { None } else { this.enter() };
-        let call: *mut Call = this;
+        let mut previous = Previous::uninit();
+        let runs = this.phase != Phase::Quiet && this.enter(&mut previous);
+        let call: *mut Call = if runs { this } else { ptr::null_mut() };
         // The body is polled in one place only, so that there is one copy of its code.
-        let unwinding = Unwinding { call, entry };
+        let unwinding = Unwinding { call, previous: &previous };
         let result = poll(inner);
-        let Some(entry) = entry else {
+        // SAFETY: null, or from the reference above, which is not used any more; the guard does not look before it drops.
+        let Some(call) = (unsafe { call.as_mut() }) else {
             std::mem::forget(unwinding);
             return result;
         };
-        // SAFETY: `call` came from the reference above, which is not used any more; the guard does not look before it drops.
-        let call = unsafe { &mut *call };
+        // SAFETY: `enter` has written it.
+        let before = unsafe { previous.assume_init() };
         match &result {
             Poll::Ready(value) if is_end(value) => {
-                let end = end_of(&call.state);
-                let mut seen = Exit::new(&call.state);
+                // SAFETY: `enter` has said that the call runs.
+                let state = unsafe { call.state.assume_init_ref() };
+                let end = end_of(state);
+                let mut seen = Exit::new(state);
                 if let Some(look) = look.take() {
                     exit(look, value, &mut seen);
                 }
                 let Exit { outcome, fault, .. } = seen;
                 std::mem::forget(unwinding);
-                call.end(entry, end, outcome, fault);
+                if outcome == Outcome::Ok && fault.is_none() {
+                    call.end_ok(before, end);
+                } else {
+                    call.end(before, end, outcome, fault);
+                }
             }
             _ => {
                 std::mem::forget(unwinding);
-                call.pause(entry);
+                call.pause(before);
             }
         }
         result
     }
-}
-
-/// A thread is inside of a poll.
-#[derive(Clone, Copy)]
-struct Entry {
-    /// What was current before.
-    previous: *const SpanState,
-    /// When this poll began; 0 = not measured.
-    since: u64,
 }
 
 impl Call {
@@ -120,101 +125,148 @@ impl Call {
         Polled { polls: self.polls, busy: self.busy }
     }
 
+    /// # Safety
+    /// The call has begun.
+    #[inline(always)]
+    unsafe fn state(&self) -> &SpanState {
+        // SAFETY: as demanded of the caller.
+        unsafe { self.state.assume_init_ref() }
+    }
+
+    /// The thread comes in; false when there is nothing to record. Until `pause` or `end` the call is over if it unwinds.
     #[inline(never)]
-    fn pause(&mut self, entry: Entry) {
-        if entry.since != 0 {
-            self.busy += clock::now().saturating_sub(entry.since);
+    fn enter(&mut self, previous: &mut Previous) -> bool {
+        let phase = std::mem::replace(&mut self.phase, Phase::Quiet);
+        if phase != Phase::Running {
+            return self.enter_first(phase, previous);
         }
-        self.state.leave(entry.previous);
+        self.polls += 1;
+        // SAFETY: a call that was polled has begun.
+        let state = unsafe { self.state.assume_init_ref() };
+        previous.write(enter_again(state));
+        if state.has(RECORDED) {
+            self.busy = self.busy.wrapping_sub(clock::now());
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn enter_first(&mut self, phase: Phase, previous: &mut Previous) -> bool {
+        let state = if phase == Phase::New { self.begin(previous) } else { self.enter_begun(previous) };
+        // SAFETY: null, or the state that has just begun.
+        let Some(state) = (unsafe { state.as_ref() }) else { return false };
+        self.polls = 1;
+        self.busy = 0u64.wrapping_sub(state.start.get());
+        true
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, previous: &mut Previous) -> *const SpanState {
+        // SAFETY: whoever made the call wrote this field.
+        let site = unsafe { (&raw const (*self.state.as_ptr()).site).read() }.get();
+        match site.map(|site| (site, site.bits_unasked())) {
+            Some((site, bits)) if Callsite::is_on(bits) => begin_here(&mut self.state, previous, site, bits),
+            _ => ptr::null(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_begun(&self, previous: &mut Previous) -> *const SpanState {
+        // SAFETY: only called for a call that whoever built it has begun.
+        let state = unsafe { self.state() };
+        state.start.set(clock::now());
+        previous.write(enter_again(state));
+        state.expect_frame();
+        if state.has(LOGGED) {
+            failure::entered(state);
+        }
+        state
+    }
+
+    #[inline(never)]
+    fn pause(&mut self, previous: *const SpanState) {
+        // SAFETY: a call that is paused was entered.
+        let state = unsafe { self.state.assume_init_ref() };
+        if state.has(RECORDED) {
+            self.busy = self.busy.wrapping_add(clock::now());
+        }
+        state.leave(previous);
         self.phase = Phase::Running;
     }
 
+    /// The short way of a future that succeeded.
     #[inline(never)]
-    fn end(&mut self, entry: Entry, end: u64, outcome: Outcome, fault: Option<Box<Fault>>) {
-        if entry.since != 0 {
-            self.busy += end.saturating_sub(entry.since);
+    fn end_ok(&mut self, previous: *const SpanState, end: u64) {
+        // SAFETY: a call that ends was entered.
+        let state = unsafe { self.state() };
+        let flags = state.flags.get();
+        let local = local::here();
+        let Some(site) =
+            state.site().filter(|_| flags & (LONG | FRAME | RECORDED) == RECORDED && local.has_room(ASYNC_END_WORDS))
+        else {
+            return self.end(previous, end, Outcome::Ok, None);
+        };
+        let ticks = end.wrapping_sub(state.start.get());
+        if flags & MEASURED != 0
+            && !site.red.count_ok(state.series.get(), ticks, end, state.is_kept(), || state.span_ref())
+        {
+            return self.end(previous, end, Outcome::Ok, None);
         }
-        self.state.leave(entry.previous);
-        self.state.finish(end, outcome, fault, Some(self.polled()));
+        local.current.set(previous);
+        let polled = Polled { polls: self.polls, busy: self.busy.wrapping_add(end) };
+        local.write_in_room(polled.after(state.end_words(site, flags, wire::END_ASYNC, Outcome::Ok, end)));
     }
 
-    /// The thread comes in; `None` when there is nothing to record. Until `pause` or `end` the call is over if it unwinds.
+    #[cold]
     #[inline(never)]
-    fn enter(&mut self) -> Option<Entry> {
-        let phase = std::mem::replace(&mut self.phase, Phase::Quiet);
-        let state = &self.state;
-        let previous = match phase {
-            Phase::New => {
-                let site = state.site()?;
-                let bits = site.bits();
-                if !Callsite::is_on(bits) {
-                    return None;
-                }
-                let (flags, previous) = state.begin_here(site, bits);
-                if flags == 0 {
-                    return None;
-                }
-                if flags & (ATTACHED | LOGGED) != 0 {
-                    begin_specially(state);
-                }
-                previous
-            }
-            Phase::Begun => {
-                state.start.set(clock::now());
-                let previous = enter_again(state);
-                state.expect_frame();
-                if state.has(LOGGED) {
-                    failure::entered(state);
-                }
-                previous
-            }
-            _ => enter_again(state),
-        };
-        self.polls += 1;
-        let since = match self.polls {
-            _ if !state.has(RECORDED) => 0,
-            1 => state.start.get(),
-            _ => clock::now(),
-        };
-        Some(Entry { previous, since })
+    fn end(&mut self, previous: *const SpanState, end: u64, outcome: Outcome, fault: Option<Box<Fault>>) {
+        self.busy = self.busy.wrapping_add(end);
+        // SAFETY: a call that ends was entered.
+        let state = unsafe { self.state() };
+        state.leave(previous);
+        state.finish(end, outcome, fault, Some(self.polled()));
     }
 }
 
 #[inline(always)]
 fn enter_again(state: &SpanState) -> *const SpanState {
-    let previous = local::with(|local: &Local| {
-        let previous = local.current.get();
-        if state.has(CURRENT) {
-            local.current.set(state);
-        }
-        previous
-    });
-    if root::foreign_spans_alive() {
-        state.add(ATTACHED);
+    let local = local::here();
+    let previous = local.current.get();
+    if state.has(CURRENT) {
+        local.current.set(state);
     }
-    if state.has(ATTACHED) {
-        root::attach(state);
+    if state.has(ATTACHED) || shortcut::foreign_spans_alive() {
+        attach(state);
     }
     previous
 }
 
-/// Ends the call when a poll unwinds.
-struct Unwinding {
-    call: *mut Call,
-    entry: Option<Entry>,
+#[cold]
+#[inline(never)]
+fn attach(state: &SpanState) {
+    state.add(ATTACHED);
+    root::attach(state);
 }
 
-impl Drop for Unwinding {
+/// Ends the call when a poll unwinds.
+struct Unwinding<'a> {
+    /// Null when there is nothing to do.
+    call: *mut Call,
+    previous: &'a Previous,
+}
+
+impl Drop for Unwinding<'_> {
     #[cold]
     fn drop(&mut self) {
-        let Some(entry) = self.entry else { return };
-        // SAFETY: the call outlives the poll, whose other references to it are not used while it unwinds.
-        let call = unsafe { &mut *self.call };
-        if entry.since != 0 {
-            call.busy += clock::now().saturating_sub(entry.since);
-        }
-        call.state.leave(entry.previous);
-        call.state.abandon(Outcome::Panic, Some(call.polled()));
+        // SAFETY: null, or the call, which outlives the poll, and whose other references are not used while it unwinds.
+        let Some(call) = (unsafe { self.call.as_mut() }) else { return };
+        call.busy = call.busy.wrapping_add(clock::now());
+        // SAFETY: a call that a thread is inside of has begun.
+        let state = unsafe { call.state() };
+        // SAFETY: written when the thread came in.
+        state.leave(unsafe { self.previous.assume_init() });
+        state.abandon(Outcome::Panic, Some(call.polled()));
     }
 }
 
@@ -222,8 +274,10 @@ impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
         match self.phase {
-            Phase::Running => self.state.abandon(Outcome::Cancelled, Some(self.polled())),
-            Phase::Begun => self.state.forget(),
+            // SAFETY: a call that was polled has begun.
+            Phase::Running => unsafe { self.state() }.abandon(Outcome::Cancelled, Some(self.polled())),
+            // SAFETY: the phase says so.
+            Phase::Begun => unsafe { self.state() }.forget(),
             Phase::New | Phase::Quiet => {}
         }
     }
@@ -259,9 +313,12 @@ impl<S: Stream> Stream for Run<S, Ended> {
     }
 }
 
-fn state_of(site: &'static Callsite) -> SpanState {
-    let state = SpanState::new();
-    state.set_site(site);
+/// A state of which only the call site is written.
+#[inline(always)]
+fn only_site(site: &'static Callsite) -> Slot {
+    let mut state = Slot::uninit();
+    // SAFETY: the field lies inside of the slot.
+    unsafe { (&raw mut (*state.as_mut_ptr()).site).write(Cell::new(Some(site))) };
     state
 }
 
@@ -272,7 +329,7 @@ where
     F: Future,
     C: FnOnce(&F::Output, &mut Exit<'_>),
 {
-    Run::new(state_of(site), Phase::New, Some(exit), body)
+    Run::new(only_site(site), Phase::New, exit, body)
 }
 
 /// The same with parent, links or baggage given. Decides at once, so call it where the future is awaited.
@@ -286,7 +343,7 @@ where
     let (flags, previous) = start.begin(&state);
     let phase = if flags == 0 { Phase::Quiet } else { Phase::Begun };
     state.step_back(previous);
-    Run::new(state.take(), phase, Some(exit), body)
+    Run::new(Slot::new(state.take()), phase, exit, body)
 }
 
 /// Ends a call that unwinds before there is a future.
@@ -308,14 +365,14 @@ fn build_inner<F, C>(
     let state = SpanState::new();
     let (flags, previous) = begin(&state);
     if flags == 0 {
-        return Run::new(state, Phase::Quiet, Some(exit), body());
+        return Run::new(Slot::uninit(), Phase::Quiet, exit, body());
     }
     state.step_back_keeping_frame(previous);
     let unwinding = BuildUnwinding(&state);
     let inner = body();
     std::mem::forget(unwinding);
     state.end_frame();
-    Run::new(state.take(), Phase::Begun, Some(exit), inner)
+    Run::new(Slot::new(state.take()), Phase::Begun, exit, inner)
 }
 
 #[inline(always)]
@@ -410,9 +467,9 @@ where
     match building.state.take() {
         Some(state) => {
             state.end_frame();
-            Run::new(state.take(), Phase::Begun, Some(exit), body)
+            Run::new(Slot::new(state.take()), Phase::Begun, exit, body)
         }
-        None => Run::new(SpanState::new(), Phase::Quiet, Some(exit), body),
+        None => Run::new(Slot::uninit(), Phase::Quiet, exit, body),
     }
 }
 

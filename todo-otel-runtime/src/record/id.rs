@@ -18,15 +18,27 @@ impl Ids {
         Ids { sequence: Cell::new(0), salt: Cell::new(0) }
     }
 
+    /// Will `seeded_span` do?
+    #[inline(always)]
+    pub(crate) fn is_seeded(&self) -> bool {
+        self.salt.get() != 0
+    }
+
     /// A span id.
     #[inline(always)]
     pub(crate) fn span(&self) -> u64 {
-        if self.salt.get() == 0 {
+        if !self.is_seeded() {
             self.seed();
         }
+        self.seeded_span()
+    }
+
+    /// A span id of a generator that is seeded.
+    #[inline(always)]
+    pub(crate) fn seeded_span(&self) -> u64 {
         let next = self.sequence.get().wrapping_add(GAMMA);
         self.sequence.set(next);
-        never_zero(mix(next))
+        never_zero(scramble(next))
     }
 
     /// A trace id, high and low half. All bits are random, so the W3C random flag may be set.
@@ -69,6 +81,13 @@ pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// The output function of wyrand: half of the instructions of `mix`, as good for ids.
+#[inline(always)]
+fn scramble(z: u64) -> u64 {
+    let product = u128::from(z) * u128::from(z ^ GAMMA);
+    (product >> 64) as u64 ^ product as u64
 }
 
 #[inline(always)]

@@ -30,6 +30,10 @@ pub(crate) struct Local {
     producer: Producer,
     /// The thread's destructors run: other thread-locals may be gone.
     ending: Cell<bool>,
+    /// `Owner` will say goodbye.
+    owned: Cell<bool>,
+    /// While this thread is not ending, `opentelemetry::Context` is there.
+    has_context: Cell<bool>,
 }
 
 thread_local! {
@@ -42,6 +46,8 @@ thread_local! {
             ids: Ids::new(),
             producer: Producer::new(),
             ending: Cell::new(false),
+            owned: Cell::new(false),
+            has_context: Cell::new(false),
         }
     };
     static OWNER: Owner = const { Owner(RefCell::new(None)) };
@@ -79,9 +85,14 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
     f(here())
 }
 
-/// Makes sure that this thread says goodbye before the thread-locals that it has used so far are gone.
-pub(crate) fn register_goodbye() {
-    _ = OWNER.try_with(|_| ());
+/// To be called when `opentelemetry::Context` was used: this thread says goodbye before it is gone, unless it had to
+/// promise a goodbye earlier.
+pub(crate) fn context_was_used() {
+    with(|local| {
+        if !local.owned.replace(true) {
+            local.has_context.set(OWNER.try_with(|_| ()).is_ok());
+        }
+    });
 }
 
 /// All rings there are.
@@ -105,6 +116,23 @@ pub(crate) fn ringless() -> u64 {
 impl Local {
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.get()
+    }
+
+    /// May `opentelemetry::Context` be used without fear that it is gone?
+    pub(crate) fn has_context(&self) -> bool {
+        self.has_context.get() && !self.ending.get()
+    }
+
+    /// Surely room for a record of so many words?
+    #[inline(always)]
+    pub(crate) fn has_room(&self, words: usize) -> bool {
+        self.producer.has_room(words as u64)
+    }
+
+    /// Writes a record where `has_room` has said yes.
+    #[inline(always)]
+    pub(crate) fn write_in_room<const N: usize>(&self, words: [u64; N]) {
+        self.producer.write(words);
     }
 
     /// Writes a record; false when there is no room for it.
@@ -151,6 +179,7 @@ impl Local {
     }
 
     fn attach(&self) -> bool {
+        self.owned.set(true);
         let kept = OWNER.try_with(|owner| {
             let ring = self.producer.attach();
             RINGS.lock().unwrap_or_else(PoisonError::into_inner).push(ring.clone());

@@ -22,6 +22,7 @@ pub(crate) mod returned;
 pub(crate) mod ring;
 pub(crate) mod root;
 pub(crate) mod sampling;
+pub(crate) mod shortcut;
 pub(crate) mod span;
 pub(crate) mod tracing_layer;
 pub(crate) mod value;

@@ -25,7 +25,7 @@ use super::{
     local::Local,
     meta::{Kind, Meta},
     root::{self, InContext, RANDOM_FLAG},
-    sampling,
+    sampling, shortcut,
     span::{RECORDED, SpanState},
 };
 use crate::collect::lane::{self, Foreign};
@@ -137,7 +137,7 @@ impl Tracer {
             flags = flags | RANDOM_FLAG;
         }
         let context = SpanContext::new(TraceId::from(trace), SpanId::from(id), flags, false, trace_state);
-        root::foreign_span_started();
+        shortcut::foreign_span_started();
         let ticks = if builder.start_time.is_none() { clock::now() } else { 0 };
         let tag = above.as_ref().map_or(local.tag.get(), |above| above.tag);
         let mut events = SpanEvents::default();
@@ -283,7 +283,7 @@ impl Drop for Span {
             if !ended {
                 self.end_at(None);
             }
-            root::foreign_span_ended();
+            shortcut::foreign_span_ended();
         }
     }
 }

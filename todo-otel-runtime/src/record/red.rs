@@ -107,6 +107,41 @@ impl Site {
         Site { metrics, scope: (package, version), id: AtomicU32::new(0), shape: AtomicUsize::new(0) }
     }
 
+    /// The series of a call site without labels; `None` when `enter` has to be asked.
+    #[inline(always)]
+    pub(crate) fn only_series(&self) -> Option<Series> {
+        let plain = self.id.load(Relaxed) & IN_FLIGHT == 0 && self.shape.load(Relaxed) == site::EMPTY_SHAPE;
+        plain.then_some(Series(1))
+    }
+
+    /// `exit` for a call that succeeded, where that is only counting; false when `exit` has to be asked.
+    #[inline(always)]
+    pub(crate) fn count_ok(
+        &'static self,
+        series: Series,
+        ticks: u64,
+        end: u64,
+        sampled: bool,
+        span: impl FnOnce() -> SpanRef,
+    ) -> bool {
+        #[cfg(feature = "testing")]
+        if crate::testing::hook::is_open() {
+            return false;
+        }
+        if self.id.load(Relaxed) & IN_FLIGHT != 0 || series == Series::NONE {
+            return false;
+        }
+        let Some(cells) = self.thread().and_then(|thread| thread.ok_cells(series)) else { return false };
+        if !state::exemplar_wanted(sampled) {
+            count(cells, ticks);
+            return true;
+        }
+        let Some(exemplars) = cells.exemplars() else { return false };
+        let bucket = count(cells, ticks);
+        exemplars.write(bucket, ticks, end, span());
+        true
+    }
+
     /// Turns the label values into a handle, and counts the call as running where the call site asks for it. Only while metrics are on.
     #[inline(always)]
     pub fn enter<const N: usize>(&'static self, labels: [Ordinal; N]) -> Series {
@@ -350,13 +385,20 @@ pub(crate) fn bucket(data: &SiteData, ticks: u64) -> usize {
 /// Counts one call. Only the thread that owns the cells may call this.
 #[inline(always)]
 fn record(cells: &Cells, ticks: u64, end: u64, span: SpanRef) {
+    let bucket = count(cells, ticks);
+    if state::exemplar_wanted(span.sampled) {
+        cells.exemplar(bucket, ticks, end, span);
+    }
+}
+
+/// The counting alone; the bucket.
+#[inline(always)]
+fn count(cells: &Cells, ticks: u64) -> usize {
     let bucket = bucket(cells.data, ticks);
     // SAFETY: there is one bucket per bound of `cells.data`, made so by `Cells::new`, and `bucket` is the index of a bound.
     cell::bump(unsafe { cells.buckets.get_unchecked(bucket) }, 1);
     cell::bump(&cells.sum, ticks);
-    if state::exemplar_wanted(span.sampled) {
-        cells.exemplar(bucket, ticks, end, span);
-    }
+    bucket
 }
 
 /// One thread's way to its cells of one call site; only that thread touches it.

@@ -129,6 +129,8 @@ fn zeroed() -> Box<[Word]> {
 #[derive(Debug)]
 pub(crate) struct Producer {
     ring: Cell<*const Ring>,
+    /// Where the ring's words are.
+    words: Cell<*const Word>,
     /// Copy of the ring's head; nobody else moves it.
     head: Cell<u64>,
     /// Position up to which there is surely room.
@@ -137,13 +139,19 @@ pub(crate) struct Producer {
 
 impl Producer {
     pub(crate) const fn new() -> Self {
-        Producer { ring: Cell::new(std::ptr::null()), head: Cell::new(0), limit: Cell::new(0) }
+        Producer {
+            ring: Cell::new(std::ptr::null()),
+            words: Cell::new(std::ptr::null()),
+            head: Cell::new(0),
+            limit: Cell::new(0),
+        }
     }
 
     /// Gives this thread a ring. Whoever gets it must keep it until after `detach`.
     pub(crate) fn attach(&self) -> Arc<Ring> {
         let ring = Ring::new();
         self.ring.set(Arc::as_ptr(&ring));
+        self.words.set(ring.words.as_ptr());
         self.head.set(0);
         self.limit.set(0);
         ring
@@ -186,58 +194,71 @@ impl Producer {
     #[inline(always)]
     pub(crate) fn write<const N: usize>(&self, words: [u64; N]) {
         debug_assert!(self.has_room(N as u64));
-        if !self.has_room(N as u64) {
-            return;
-        }
         let head = self.head.get();
-        for (i, word) in words.into_iter().enumerate() {
-            self.put(head + i as u64, word);
+        if self.is_one_piece(head, N as u64) {
+            let to = self.place(head);
+            for (i, word) in words.into_iter().enumerate() {
+                // SAFETY: the caller has seen that there is room, and the words do not go round the end of the ring.
+                unsafe { store(to.add(i), word) };
+            }
+        } else {
+            // Not through a slice: then the words would lie on the stack in either case.
+            for (i, word) in words.into_iter().enumerate() {
+                self.put(head + i as u64, word);
+            }
         }
         self.publish(head + N as u64);
+    }
+
+    /// Do `words` words from `at` on lie behind each other, and not partly at the ring's beginning?
+    #[inline(always)]
+    fn is_one_piece(&self, at: u64, words: u64) -> bool {
+        (at & (WORDS - 1)) + words <= WORDS
+    }
+
+    #[inline(always)]
+    fn place(&self, at: u64) -> *const Word {
+        // SAFETY: the index is reduced to the ring's length; callers have seen that there is room, which implies a ring.
+        unsafe { self.words.get().add((at & (WORDS - 1)) as usize) }
     }
 
     /// Writes one record that ends with bytes, padded to words; the caller has seen that there is room.
     #[inline(always)]
     pub(crate) fn write_bytes<const N: usize>(&self, words: [u64; N], bytes: &[u8]) {
         let n = N as u64 + words_for(bytes.len());
-        if !self.has_room(n) {
-            return;
-        }
-        let mut at = self.head.get();
-        for word in words {
-            self.put(at, word);
+        debug_assert!(self.has_room(n));
+        let head = self.head.get();
+        let one_piece = self.is_one_piece(head, n);
+        let to = self.place(head);
+        let mut at = 0;
+        let mut put = |word| {
+            if one_piece {
+                // SAFETY: the caller has seen that there is room, and the words do not go round the end of the ring.
+                unsafe { store(to.add(at as usize), word) };
+            } else {
+                self.put(head + at, word);
+            }
             at += 1;
+        };
+        for word in words {
+            put(word);
         }
         let mut rest = bytes;
         while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-            self.put(at, u64::from_le_bytes(*word));
-            at += 1;
+            put(u64::from_le_bytes(*word));
             rest = tail;
         }
         if !rest.is_empty() {
             // Byte by byte into a register: a copy of unknown length would be a call.
-            let word = rest.iter().rev().fold(0, |word, byte| word << 8 | *byte as u64);
-            self.put(at, word);
-            at += 1;
+            put(rest.iter().rev().fold(0, |word, byte| word << 8 | *byte as u64));
         }
-        self.publish(at);
+        self.publish(head + n);
     }
 
     #[inline(always)]
     fn put(&self, at: u64, word: u64) {
-        let index = (at & (WORDS - 1)) as usize;
-        // SAFETY: callers have checked room, which implies a ring; the index is reduced to its length; the word lies
-        // beyond the head, where the consumer does not read.
-        #[cfg(not(all(test, ring_model)))]
-        unsafe {
-            let ring = &*self.ring.get();
-            ring.words.as_ptr().add(index).cast::<u64>().cast_mut().write(word);
-        };
-        #[cfg(all(test, ring_model))]
-        if let Some(ring) = self.ring() {
-            // SAFETY: as above; loom checks it.
-            ring.words[index].0.with_mut(|slot| unsafe { *slot = word });
-        }
+        // SAFETY: callers have seen that there is room; the word lies beyond the head, where the consumer does not read.
+        unsafe { store(self.place(at), word) };
     }
 
     #[inline(always)]
@@ -252,6 +273,26 @@ impl Producer {
         let Some(ring) = self.ring() else { return false };
         ring.dropped.store(ring.dropped.load(Ordering::Relaxed) + 1, Ordering::Release);
         true
+    }
+}
+
+/// Writes one word of a ring.
+///
+/// # Safety
+/// `at` points into a ring's words, between its head and its limit, and the caller is that ring's producer.
+#[inline(always)]
+unsafe fn store(at: *const Word, word: u64) {
+    #[cfg(not(all(test, ring_model)))]
+    // Atomic, though nobody looks at the word before it is published: plain stores would be merged into wider ones through
+    // the stack, which the processor cannot forward.
+    // SAFETY: as demanded of the caller; the cell may be written through a shared pointer, and it is aligned.
+    unsafe {
+        AtomicU64::from_ptr(UnsafeCell::raw_get(&raw const (*at).0)).store(word, Ordering::Relaxed);
+    }
+    #[cfg(all(test, ring_model))]
+    // SAFETY: as above; loom checks it.
+    unsafe {
+        (*at).0.with_mut(|slot| *slot = word);
     }
 }
 

@@ -3,13 +3,7 @@
 //! `opentelemetry::Context` is only looked at here: once by a root, and by every call site while spans made through the
 //! OpenTelemetry API are alive.
 
-use std::{
-    cell::RefCell,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{cell::RefCell, sync::Arc};
 
 use opentelemetry::{
     Context, ContextGuard, KeyValue, StringValue,
@@ -31,23 +25,6 @@ use super::{
     wire,
 };
 use crate::collect::lane::{self, Note};
-
-/// Spans made through the OpenTelemetry API that have not ended.
-static FOREIGN: AtomicU32 = AtomicU32::new(0);
-
-/// Must every call site look into `opentelemetry::Context`?
-#[inline(always)]
-pub(crate) fn foreign_spans_alive() -> bool {
-    FOREIGN.load(Ordering::Relaxed) != 0
-}
-
-pub(crate) fn foreign_span_started() {
-    FOREIGN.fetch_add(1, Ordering::Relaxed);
-}
-
-pub(crate) fn foreign_span_ended() {
-    FOREIGN.fetch_sub(1, Ordering::Relaxed);
-}
 
 /// W3C: the trace id is random.
 pub(crate) const RANDOM_FLAG: TraceFlags = TraceFlags::new(2);
@@ -91,8 +68,17 @@ pub(crate) fn context_span(local: &Local) -> Option<InContext> {
     }
     // The context's own thread-local may be gone already; that panics.
     let looked = std::panic::catch_unwind(|| Context::map_current(InContext::of));
-    local::register_goodbye();
+    local::context_was_used();
     looked.ok().flatten()
+}
+
+/// Nothing in the current `opentelemetry::Context` that a new trace would have to look at? False also when that cannot be
+/// asked cheaply.
+#[inline(always)]
+pub(crate) fn context_is_empty(local: &Local) -> bool {
+    local.has_context()
+        && local.outer.get() == 0
+        && Context::map_current(|context| !context.has_active_span() && context.baggage().is_empty())
 }
 
 /// What the new span is below of.
@@ -298,8 +284,10 @@ fn merged(context: &Context, ours: &[KeyValue]) -> Vec<KeyValue> {
     all
 }
 
-fn write_start(state: &SpanState, local: &Local, flags: u32, site: &'static Callsite) {
-    let first = wire::first(wire::START, 0, u64::from(flags & 0xffff), u64::from(site.id()));
+/// Tells the collector that there is such a span, before it ends.
+#[inline(always)]
+pub(crate) fn write_start(state: &SpanState, local: &Local, flags: u32, site: &'static Callsite) {
+    let first = wire::first(wire::START, 0, u64::from(flags & 0xffff), 0) | site.id_in_upper_half();
     let trace = (state.trace_high.get(), state.trace_low.get());
     local.write([first, state.id(), trace.0, trace.1, state.parent.get(), state.start.get()]);
 }

@@ -87,6 +87,12 @@ pub(crate) fn is_ratio() -> bool {
     matches!(MODE.load(Relaxed), RATIO | PROBABILITY)
 }
 
+/// Is every new trace recorded and sampled, whatever it is?
+#[inline(always)]
+pub(crate) fn takes_all() -> bool {
+    MODE.load(Relaxed) == ALWAYS && CAP.load(Relaxed) == 0
+}
+
 /// Decides for a span without a parent in this process.
 pub(crate) fn decide(meta: &Meta, name: &str, trace: (u64, u64), parent: Option<&SpanContext>) -> Decision {
     let mode = MODE.load(Relaxed);

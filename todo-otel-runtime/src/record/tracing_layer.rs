@@ -28,7 +28,7 @@ use super::{
     local::{self, Local},
     meta::Meta,
     outcome::Outcome,
-    span::{SpanState, end_of},
+    span::{SpanState, end::end_of},
     value::{Key, Slot, Value, debug, display},
 };
 use crate::collect::lane::{self, Note};
