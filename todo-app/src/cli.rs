@@ -357,7 +357,7 @@ pub struct TelemetryArgs {
 }
 
 /// Verbs of `todo telemetry`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum TelemetryAction {
     /// What waits to be sent, and since when
     Status,
@@ -375,6 +375,57 @@ pub enum TelemetryAction {
         #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 1)]
         count: usize,
     },
+    /// Everything this program can emit: spans, metrics, attributes, events, objectives
+    Catalogue {
+        /// Form of the list
+        #[arg(long, value_name = "FORM", default_value = "table")]
+        format: CatalogueFormat,
+    },
+    /// Write dashboards and alert rules of the Grafana stack
+    Dashboards {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR", default_value = "deploy")]
+        out: PathBuf,
+        /// Write nothing; exit code 8 when a file differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Send one marked trace, metric and log, and follow them into your servers; exit code 8 with findings
+    Verify(VerifyArgs),
+    /// What `verify` sends
+    #[command(hide = true)]
+    Mark,
+}
+
+/// Forms of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CatalogueFormat {
+    /// Columns for a terminal.
+    Table,
+    /// One object for programs.
+    Json,
+    /// Tables for documentation.
+    Markdown,
+    /// A registry as OpenTelemetry Weaver reads it.
+    Weaver,
+}
+
+/// `todo telemetry verify`
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[group(required = true, multiple = true, id = "servers", args = ["prometheus", "tempo", "loki"])]
+pub struct VerifyArgs {
+    /// Base URL of Prometheus' or Mimir's query API; a user and password in it are sent as basic authentication
+    #[arg(long, value_name = "URL")]
+    pub prometheus: Option<String>,
+    /// Base URL of Tempo's query API
+    #[arg(long, value_name = "URL")]
+    pub tempo: Option<String>,
+    /// Base URL of Loki's query API
+    #[arg(long, value_name = "URL")]
+    pub loki: Option<String>,
+    /// Longest time to wait for each server, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub deadline: u64,
 }
 
 /// `todo completions`

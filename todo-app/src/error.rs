@@ -58,6 +58,9 @@ pub enum Error {
     Findings(usize),
 }
 
+/// Kinds of errors that say nothing about the quality of the service: people's own mistakes and wishes.
+pub const NOT_OURS: [&str; 4] = ["usage", "not_found", "invalid_input", "interrupted"];
+
 /// What a command ends with.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -138,7 +141,7 @@ impl ErrorClass for Error {
     }
 
     fn slo_ignore(&self) -> bool {
-        matches!(self.kind(), "usage" | "not_found" | "invalid_input" | "interrupted")
+        NOT_OURS.contains(&self.kind())
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use secrecy::ExposeSecret;
 use todo_app::{
     app::{App, Clock, Process},
-    cli::{Cli, Command, LogFormat, When},
+    cli::{Cli, Command, LogFormat, TelemetryAction, When},
     config::{self, Color, Inputs},
     error::Error,
     names,
@@ -50,7 +50,10 @@ fn main() -> ExitCode {
     let mut config = telemetry_config(&cli, &inputs, &app);
     app.telemetry = config.enabled.then(|| config.clone());
     // Who asks about telemetry must not add to it.
-    config.enabled &= !matches!(cli.command, Command::Telemetry(_));
+    config.enabled &= match &cli.command {
+        Command::Telemetry(args) => args.action == TelemetryAction::Mark,
+        _ => true,
+    };
     let telemetry = match todo_otel_runtime::init(config) {
         Ok(telemetry) => telemetry,
         Err(error) => {

@@ -80,6 +80,7 @@ pub const TABLE: &[Row] = &[
     Row::event("ai.suggestion.rejected", Own, &[("todo.id", true), ("todo.suggestion.field", true)]),
     Row::event("ai.provider.retry", Own, &[]),
     Row::event("db.migration.applied", Own, &[("todo.migration.version", true)]),
+    Row::event("telemetry.mark", Own, &[]),
     Row::event("worker.started", Own, &[]),
     Row::event("worker.stopped", Own, &[]),
     Row::attribute("todo.command", Str, Own),
@@ -156,6 +157,21 @@ pub const TABLE: &[Row] = &[
         &[("messaging.destination.name", true)],
     ),
 ];
+
+/// An objective over two counters that one function alone does not see.
+#[derive(Clone, Copy, Debug)]
+pub struct Ratio {
+    /// Counter of good events.
+    pub good: &'static str,
+    /// Counter of bad events.
+    pub bad: &'static str,
+    /// Share of events that are good, in percent.
+    pub percent: f64,
+}
+
+/// Every objective of that kind; those of functions stand on their attributes.
+pub const RATIOS: &[Ratio] =
+    &[Ratio { good: "ai.suggestions.accepted", bad: "ai.suggestions.rejected", percent: 80.0 }];
 
 /// Short names on log lines.
 const ALIASES: &[Alias] = &[

@@ -27,7 +27,8 @@ macro_rules! command {
                                     errors = "todo.command.errors",
                                     unit = "{command}",
                                     labels(todo.command = $verb),
-                                    buckets(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+                                    buckets(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+                                    objective(success = 99.5)
                                 )]
         pub fn run(app: &mut $crate::app::App, args: $args) -> $crate::error::Result<()> {
             $crate::commands::finish(app, |app| execute(app, args))

@@ -1,14 +1,19 @@
-//! `todo telemetry`: what waits to be sent, send it, remove it, look at the last traces.
+//! `todo telemetry`: what waits to be sent, send it, remove it, look at the last traces; what can be emitted at all, and
+//! whether it arrives.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use todo_otel_runtime::{Config, InitError, config::Signal, deliver, last_traces};
+use todo_otel_runtime::{Config, InitError, catalogue::Format, config::Signal, deliver, last_traces};
 
 use crate::{
     app::App,
-    cli::{TelemetryAction, TelemetryArgs},
+    cli::{CatalogueFormat, TelemetryAction, TelemetryArgs},
     config::ConfigError,
     error::{Error, Result},
+    operate::{self, stack, verify},
     output::{
         escape, escape_lines,
         json::{self, Items},
@@ -18,6 +23,11 @@ use crate::{
 command!("telemetry", "todo.command.telemetry", TelemetryArgs);
 
 fn execute(app: &mut App, args: TelemetryArgs) -> Result<()> {
+    match &args.action {
+        TelemetryAction::Catalogue { format } => return catalogue(app, *format),
+        TelemetryAction::Dashboards { out, check } => return dashboards(app, out, *check),
+        _ => {}
+    }
     let Some(config) = app.telemetry.clone() else {
         return app.out.results(&json::Spools { spools: Vec::new() }, || "Telemetry is off.\n".to_owned());
     };
@@ -26,6 +36,37 @@ fn execute(app: &mut App, args: TelemetryArgs) -> Result<()> {
         TelemetryAction::Flush { deadline } => flush(app, &config, Duration::from_secs(deadline)),
         TelemetryAction::Purge => purge(app, &config),
         TelemetryAction::Last { count } => last(app, &config, count),
+        TelemetryAction::Verify(args) => verify::run(app, &config, &args),
+        TelemetryAction::Mark => verify::mark(app),
+        TelemetryAction::Catalogue { .. } | TelemetryAction::Dashboards { .. } => Ok(()),
+    }
+}
+
+fn catalogue(app: &mut App, format: CatalogueFormat) -> Result<()> {
+    let format = match format {
+        CatalogueFormat::Table if !app.out.json => Format::Table,
+        CatalogueFormat::Table | CatalogueFormat::Json => Format::Json,
+        CatalogueFormat::Markdown => Format::Markdown,
+        CatalogueFormat::Weaver => Format::Weaver,
+    };
+    app.out.text(&operate::catalogue::render(format))
+}
+
+fn dashboards(app: &mut App, folder: &Path, check: bool) -> Result<()> {
+    let files = match check {
+        true => stack::drift(folder),
+        false => stack::write(folder)
+            .map_err(|source| Error::Io { action: format!("writing below {}", folder.display()), source })?,
+    };
+    let document = json::Files { files: files.iter().map(|path| path.display().to_string()).collect() };
+    app.out.results(&document, || match (check, files.len()) {
+        (true, 0) => "Every file is as the program writes it.\n".to_owned(),
+        (true, _) => document.files.iter().map(|file| format!("differs: {}\n", escape(file))).collect(),
+        (false, count) => format!("{count} files written below {}.\n", escape(&folder.display().to_string())),
+    })?;
+    match check && !files.is_empty() {
+        true => Err(Error::Findings(files.len())),
+        false => Ok(()),
     }
 }
 

@@ -1,3 +1,5 @@
-//! What operators need: the Grafana stack as data, rendered into `deploy/`.
+//! What operators need: the list of what is emitted, the Grafana stack as data, a probe of running servers.
 
+pub mod catalogue;
 pub mod stack;
+pub mod verify;

@@ -19,6 +19,9 @@
 //! | `telemetry flush` | `{"delivered": {…}, "left": {…}, "closed": […]}` |
 //! | `telemetry purge` | `{"files", "removed": {…}}` |
 //! | `telemetry last` | `{"traces": [{"trace_id", "name", "duration_ms", "spans", "errors"}]}` |
+//! | `telemetry dashboards` | `{"files": [path]}`: written, or with `--check` different |
+//! | `telemetry catalogue` | `{"spans", "metrics", "ratios", "events", "attributes"}` |
+//! | `telemetry verify` | `{"marks": [{"server", "found", "detail"}], "panels": [{"dashboard", "panel", "query", "points", "error"?}]}` |
 //! | `version` | `{"version", "sqlite", "target"}` |
 //! | a failure, on standard error | `{"error": {"kind", "message", "hint"?}}` |
 //!
@@ -31,6 +34,43 @@ use crate::{
     error::Error,
     store::Stats,
 };
+
+/// `telemetry dashboards`.
+#[derive(Debug, Serialize)]
+pub struct Files {
+    /// Paths below the folder.
+    pub files: Vec<String>,
+}
+
+/// `telemetry verify`.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// What was sent and where it arrived.
+    pub marks: Vec<MarkFound>,
+    /// Every panel's query.
+    pub panels: Vec<PanelProbed>,
+}
+
+/// A mark in `telemetry verify`.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "named in the table above")]
+pub struct MarkFound {
+    pub server: &'static str,
+    pub found: bool,
+    pub detail: String,
+}
+
+/// A query in `telemetry verify`.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "named in the table above")]
+pub struct PanelProbed {
+    pub dashboard: &'static str,
+    pub panel: &'static str,
+    pub query: String,
+    pub points: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
 
 /// `Todo` in the shapes above.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::list::{Declaration, declarations, sites};
+use super::{
+    list::{Declaration, declarations, sites},
+    objective::objectives,
+};
 use crate::record::meta::{Kind, Meta, Objective};
 
 /// Which text.
@@ -14,7 +17,7 @@ pub enum Format {
     Table,
     /// One JSON object: `{"spans": [...], "metrics": [...]}`.
     Json,
-    /// Two tables for documentation.
+    /// Tables for documentation.
     Markdown,
     /// A semantic-convention registry as OpenTelemetry Weaver reads it (YAML).
     Weaver,
@@ -115,6 +118,16 @@ fn markdown(spans: &[&'static Meta], metrics: &[Declaration]) -> String {
     let mut text = String::from("## Spans\n\n| Span | Kind | Attributes | Function |\n|---|---|---|---|\n");
     for meta in spans.iter().filter(|meta| meta.span) {
         let _ = writeln!(text, "| `{}` | {} | {} | `{}` |", meta.name, kind(meta), code(&keys(meta)), meta.function);
+    }
+    text.push_str("\n## Objectives\n\n| Metric | Promise | Left out |\n|---|---|---|\n");
+    for objective in objectives() {
+        let except: Vec<String> = objective.except.iter().map(|(key, value)| format!("`{key}` = `{value}`")).collect();
+        if let (Some(percent), Some(metric)) = (objective.success, objective.calls) {
+            let _ = writeln!(text, "| `{metric}` | {percent} % succeed | |");
+        }
+        if let (Some((seconds, percent)), Some(metric)) = (objective.latency, objective.duration) {
+            let _ = writeln!(text, "| `{metric}` | {percent} % within {seconds} s | {} |", except.join(", "));
+        }
     }
     text.push_str(
         "\n## Metrics\n\n| Metric | Kind | Unit | Attributes | Buckets | Meaning |\n|---|---|---|---|---|---|\n",

@@ -77,7 +77,8 @@ pub enum Source {
 }
 
 impl Source {
-    fn id(self) -> &'static str {
+    /// Grafana's id of the data source's type.
+    pub fn id(self) -> &'static str {
         match self {
             Source::Prometheus => "prometheus",
             Source::Loki => "loki",

@@ -31,16 +31,21 @@ pub fn files() -> Vec<(PathBuf, String)> {
     files
 }
 
-/// Writes every generated file below `folder`.
-pub fn write(folder: &Path) -> io::Result<()> {
+/// Writes every generated file below `folder`; their paths.
+///
+/// # Errors
+/// The first file or folder that cannot be written.
+pub fn write(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
     for (path, contents) in files() {
-        let path = folder.join(path);
-        if let Some(parent) = path.parent() {
+        let full = folder.join(&path);
+        if let Some(parent) = full.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::write(path, contents)?;
+        fs::write(full, contents)?;
+        written.push(path);
     }
-    Ok(())
+    Ok(written)
 }
 
 /// The files below `folder` that differ from what would be written.

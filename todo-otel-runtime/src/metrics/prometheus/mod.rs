@@ -5,6 +5,7 @@
 mod name;
 mod text;
 
+pub use name::{label as label_name, metric_name};
 pub use text::render;
 
 /// Which text.

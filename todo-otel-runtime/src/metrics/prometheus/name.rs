@@ -1,5 +1,7 @@
 //! OpenTelemetry names and units as Prometheus names, in the way of `UnderscoreEscapingWithSuffixes`.
 
+use crate::metrics::InstrumentKind;
+
 /// What kind of family a metric becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -16,6 +18,18 @@ impl Family {
             Family::Histogram => "histogram",
         }
     }
+}
+
+/// Name of an instrument's series as receivers of OTLP and our own page write it: of a histogram without `_bucket`, `_sum`
+/// or `_count`.
+pub fn metric_name(name: &str, unit: &str, kind: InstrumentKind) -> String {
+    let kind = match kind {
+        InstrumentKind::Counter => Family::Counter,
+        InstrumentKind::UpDownCounter | InstrumentKind::Gauge => Family::Gauge,
+        InstrumentKind::Histogram => Family::Histogram,
+    };
+    let (family, _) = family(name, unit, kind);
+    if kind == Family::Counter { format!("{family}_total") } else { family }
 }
 
 /// Name of the family without `_total`, and its unit when there is one.
@@ -88,8 +102,8 @@ fn per_word(unit: &str) -> String {
     }
 }
 
-/// A label name.
-pub(super) fn label(key: &str) -> String {
+/// Name of an attribute's label.
+pub fn label(key: &str) -> String {
     let mut name: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) {
         name.insert_str(0, "key_");
