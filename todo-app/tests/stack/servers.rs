@@ -24,7 +24,9 @@ fn prometheus() -> Option<PathBuf> {
     find(&["prometheus"]).filter(|path| {
         let help = Command::new(path).arg("--help").output();
         help.is_ok_and(|help| {
-            [help.stdout, help.stderr].iter().any(|text| String::from_utf8_lossy(text).contains("web.enable-otlp-receiver"))
+            [help.stdout, help.stderr]
+                .iter()
+                .any(|text| String::from_utf8_lossy(text).contains("web.enable-otlp-receiver"))
         })
     })
 }
@@ -58,19 +60,15 @@ const PORTS: [&str; 12] = [
 ];
 
 impl Stack {
-    /// Starts everything, or says what is missing.
-    pub fn start() -> Result<Stack, String> {
+    /// Starts every server that there is; without a Prometheus that takes OTLP nothing.
+    pub fn start() -> Option<Stack> {
+        let prometheus = prometheus()?;
         let programs = [
-            ("prometheus 3", prometheus()),
+            ("prometheus", Some(prometheus)),
             ("tempo", find(&["tempo"])),
             ("loki", find(&["loki"])),
-            ("otelcol", find(&["otelcol-contrib", "otelcol"])),
+            ("collector", find(&["otelcol-contrib", "otelcol"])),
         ];
-        let missing: Vec<_> = programs.iter().filter(|(_, path)| path.is_none()).map(|(name, _)| *name).collect();
-        if !missing.is_empty() {
-            return Err(format!("{} (looked for in STACK_BIN_DIR and PATH)", missing.join(", ")));
-        }
-        let [prometheus, tempo, loki, collector] = programs.map(|(_, path)| path.unwrap());
         // All are bound before the first is let go, so that no port is given twice.
         let bound = PORTS.map(|name| (name, TcpListener::bind("127.0.0.1:0").unwrap()));
         let ports = bound.iter().map(|(name, listener)| (*name, listener.local_addr().unwrap().port())).collect();
@@ -78,24 +76,45 @@ impl Stack {
         let mut stack = Stack { folder: tempfile::tempdir().unwrap(), ports, children: Vec::new() };
         stack.rules();
         let dir = stack.folder.path().to_owned();
-        let config = |stack: &Stack, name: &str| stack.config(name).display().to_string();
-        let arguments = vec![
-            format!("--config.file={}", config(&stack, "prometheus.yml")),
-            format!("--storage.tsdb.path={}", dir.join("prometheus").display()),
-            format!("--web.listen-address=127.0.0.1:{}", stack.port("PROMETHEUS")),
-            "--web.enable-otlp-receiver".into(),
-            "--web.enable-remote-write-receiver".into(),
-            "--enable-feature=exemplar-storage".into(),
-        ];
-        stack.run("prometheus", &prometheus, &arguments);
-        stack.run("tempo", &tempo, &[format!("-config.file={}", config(&stack, "tempo.yaml"))]);
-        stack.run("loki", &loki, &[format!("-config.file={}", config(&stack, "loki.yaml"))]);
-        stack.run("collector", &collector, &[format!("--config={}", config(&stack, "otelcol.yaml"))]);
-        stack.ready("prometheus", "PROMETHEUS", "/-/ready");
-        stack.ready("tempo", "TEMPO", "/ready");
-        stack.ready("loki", "LOKI", "/ready");
-        stack.ready("collector", "COLLECTOR_HEALTH", "/");
-        Ok(stack)
+        for (name, program) in programs {
+            let Some(program) = program else { continue };
+            let config = |file: &str| stack.config(file).display().to_string();
+            let arguments = match name {
+                "prometheus" => vec![
+                    format!("--config.file={}", config("prometheus.yml")),
+                    format!("--storage.tsdb.path={}", dir.join("prometheus").display()),
+                    format!("--web.listen-address=127.0.0.1:{}", stack.port("PROMETHEUS")),
+                    "--web.enable-otlp-receiver".into(),
+                    "--web.enable-remote-write-receiver".into(),
+                    "--enable-feature=exemplar-storage".into(),
+                ],
+                "tempo" => vec![format!("-config.file={}", config("tempo.yaml"))],
+                "loki" => vec![format!("-config.file={}", config("loki.yaml"))],
+                _ => vec![format!("--config={}", config("otelcol.yaml"))],
+            };
+            stack.run(name, &program, &arguments);
+        }
+        for (name, port, path) in [
+            ("prometheus", "PROMETHEUS", "/-/ready"),
+            ("tempo", "TEMPO", "/ready"),
+            ("loki", "LOKI", "/ready"),
+            ("collector", "COLLECTOR_HEALTH", "/"),
+        ] {
+            if stack.has(name) {
+                stack.ready(name, port, path);
+            }
+        }
+        Some(stack)
+    }
+
+    /// Whether this server runs.
+    pub fn has(&self, name: &str) -> bool {
+        self.children.iter().any(|running| running.name == name)
+    }
+
+    /// Servers that were not found.
+    pub fn absent(&self) -> Vec<&'static str> {
+        ["tempo", "loki", "collector"].into_iter().filter(|name| !self.has(name)).collect()
     }
 
     pub fn port(&self, name: &str) -> u16 {
@@ -150,7 +169,11 @@ impl Stack {
         while !answers(port, path) {
             let running = self.children.iter_mut().find(|running| running.name == name).unwrap();
             let ended = running.child.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < deadline, "{name} is not ready ({ended:?}):\n{}", self.log(name));
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "{name} is not ready ({ended:?}):\n{}",
+                self.log(name)
+            );
             thread::sleep(Duration::from_millis(100));
         }
     }

@@ -8,12 +8,19 @@ use std::{
 
 pub mod alerts;
 pub mod dashboard;
+pub mod grafana;
 pub mod objectives;
 pub mod panels;
 pub mod rules;
 
 #[cfg(test)]
 mod tests;
+
+/// Every alert, those of objectives last.
+pub fn alerts() -> Vec<rules::Alert> {
+    let of_objectives = objectives::all().into_iter().flat_map(|objective| objective.burn_alerts());
+    alerts::service().into_iter().chain(alerts::pipeline()).chain(of_objectives).collect()
+}
 
 /// Every generated file: path below `deploy/` and contents.
 pub fn files() -> Vec<(PathBuf, String)> {
@@ -28,6 +35,7 @@ pub fn files() -> Vec<(PathBuf, String)> {
     files.push((rules.join("todo-service.yml"), rules::alert_file("todo", &alerts::service())));
     files.push((rules.join("todo-pipeline.yml"), rules::alert_file("todo-pipeline", &alerts::pipeline())));
     files.push((rules.join("todo-objectives.yml"), rules::objective_file(&objectives::all())));
+    files.push(("grafana/provisioning/alerting/todo.yaml".into(), grafana::alert_copies(&alerts())));
     files
 }
 
