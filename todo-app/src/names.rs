@@ -3,7 +3,7 @@
 
 use todo_otel_runtime::{
     Alias, Label, Vocabulary,
-    metrics::{Listed, Ordinal, counter, gauge},
+    metrics::{Listed, Ordinal, counter, gauge, histogram},
     names::{
         Kind, Row,
         Stability::Own,
@@ -18,6 +18,12 @@ pub const COMMAND_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 /// Bounds of an enrichment's duration, in seconds: 5 is the objective, 10 the alert.
 pub const ENRICHMENT_BOUNDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0];
+
+/// Bounds of the time from creation to completion, in seconds: a minute to a month.
+pub const COMPLETION_BOUNDS: &[f64] = &[60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0];
+
+/// Bounds of the time that a job takes, in seconds; those of HTTP requests.
+const JOB_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 const COMMAND: &[(&str, bool)] = &[("todo.command", true), ("outcome", true), ("error.type", false)];
 const ROOT: &[(&str, bool)] = &[
@@ -136,6 +142,9 @@ pub const TABLE: &[Row] = &[
     Row::instrument("todos.created", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
     Row::instrument("todos.completed", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
     Row::instrument("todos.deleted", Kind::Counter, Int, "{todo}", Own, &[("todo.source", true)]),
+    Row::instrument("todos.open", Kind::ObservableGauge, Int, "{todo}", Own, &[]),
+    Row::instrument("todos.overdue", Kind::ObservableGauge, Int, "{todo}", Own, &[]),
+    Row::histogram("todo.completion.time", Double, "s", COMPLETION_BOUNDS, Own, &[]),
     Row::instrument("ai.suggestions.offered", Kind::Counter, Int, "{suggestion}", Own, SUGGESTION),
     Row::instrument("ai.suggestions.accepted", Kind::Counter, Int, "{suggestion}", Own, SUGGESTION),
     Row::instrument("ai.suggestions.rejected", Kind::Counter, Int, "{suggestion}", Own, SUGGESTION),
@@ -236,7 +245,23 @@ counter! {
         description = "Suggestions expired.", labels = { "gen_ai.request.model": Listed, "todo.suggestion.field": Field };
 }
 
+histogram! {
+    /// From creation to completion.
+    pub static COMPLETION_TIME: f64 = "todo.completion.time", unit = "s", description = "From creation to completion.",
+        buckets = COMPLETION_BOUNDS;
+    /// Time a worker spends on a job.
+    pub static JOB_DURATION: f64 = "messaging.process.duration", unit = "s", buckets = JOB_BOUNDS,
+        labels = {
+            "messaging.operation.name": &'static str, "messaging.system": &'static str,
+            "messaging.destination.name": &'static str, "error.type": Option<&'static str>
+        };
+}
+
 gauge! {
+    /// Todos that are not done.
+    pub static TODOS_OPEN: i64 = "todos.open", unit = "{todo}", description = "Open todos.";
+    /// Open todos whose day has passed.
+    pub static TODOS_OVERDUE: i64 = "todos.overdue", unit = "{todo}", description = "Open todos that are late.";
     /// Jobs that wait.
     pub static JOBS_PENDING: i64 = "todo.jobs.pending", unit = "{job}", description = "Jobs that wait.",
         labels = { "messaging.destination.name": &'static str };

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     cli::IdsArgs,
     error::Result,
-    names::{Source, TODOS_COMPLETED},
+    names::{COMPLETION_TIME, Source, TODOS_COMPLETED},
     output::json,
 };
 
@@ -14,6 +14,9 @@ fn execute(app: &mut App, args: IdsArgs) -> Result<()> {
     let todos = app.store()?.complete(&args.ids, app.clock.now())?;
     for todo in &todos {
         tracing::info!(name: "todo.completed", { todo.id = todo.id }, "todo completed");
+        if let Some(at) = todo.completed_at {
+            COMPLETION_TIME.record(at.duration_since(todo.created_at).as_secs_f64().max(0.0), ());
+        }
     }
     TODOS_COMPLETED.add(todos.len() as u64, (Source::Cli,));
     let document = json::Todos { todos: todos.iter().map(Into::into).collect(), suggestions: None };

@@ -147,22 +147,25 @@ fn clean_up(store: &Store, now: Timestamp) -> Result<usize, StoreError> {
     store.clean_up(now)
 }
 
-/// Tells the scrape page how long the queue is, and `/readyz` whether the database answers. Looked at every few
+/// Tells the scrape page how long queue and list are, and `/readyz` whether the database answers. Looked at every few
 /// seconds at most, however often somebody asks.
 fn watch(store: &Store, clock: Clock) {
-    let seen = Mutex::new((None::<Instant>, (0, None)));
+    let seen = Mutex::new((None::<Instant>, (0, None), (0, 0)));
     let store_seen = store.clone();
     todo_otel_runtime::metrics::observe(move |observer| {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.0.is_none_or(|at| at.elapsed() > Duration::from_secs(5))
             && let Ok(pending) = store_seen.pending_jobs()
+            && let Ok(standing) = store_seen.standing(clock.today())
         {
-            *seen = (Some(Instant::now()), pending);
+            *seen = (Some(Instant::now()), pending, standing);
         }
         let (count, oldest) = seen.1;
         let age = oldest.map_or(0.0, |since| (clock.now().duration_since(since)).as_secs_f64().max(0.0));
         observer.set(&names::JOBS_PENDING, count, ("enrichment",));
         observer.set(&names::JOBS_OLDEST_AGE, age, ("enrichment",));
+        observer.set(&names::TODOS_OPEN, seen.2.0, ());
+        observer.set(&names::TODOS_OVERDUE, seen.2.1, ());
     });
     let store = store.clone();
     todo_otel_runtime::metrics::serve::readiness("database", move || match store.pending_jobs() {
@@ -184,10 +187,26 @@ fn watch(store: &Store, clock: Clock) {
         messaging.destination.name = "enrichment",
         messaging.message.id = &job.message_id,
         todo.job.attempt = job.attempt,
+        todo.job.queue_time = clock.now().duration_since(job.run_at).as_secs_f64().max(0.0),
         todo.id = job.todo.id
     )
 )]
 async fn process(store: &Store, enricher: &Enricher, clock: &Clock, job: &Job) -> Result<(), StoreError> {
+    let started = Instant::now();
+    let done = work(store, enricher, clock, job).await;
+    let error = done.as_ref().map_or_else(|error| Some(error.class()), |failed| *failed);
+    let labels = ("process", "todo.job_queue", "enrichment", error);
+    names::JOB_DURATION.record(started.elapsed().as_secs_f64(), labels);
+    done.map(drop)
+}
+
+/// The class of what went wrong with the enrichment; the job's row says what becomes of it.
+async fn work(
+    store: &Store,
+    enricher: &Enricher,
+    clock: &Clock,
+    job: &Job,
+) -> Result<Option<&'static str>, StoreError> {
     let request =
         analysis::request(&job.todo, clock.today(), EnrichmentMode::Background, format!("todo-job-{}", job.id));
     let analysed = enrich::analyze(enricher, store, &request, async |enrichment| {
@@ -197,7 +216,7 @@ async fn process(store: &Store, enricher: &Enricher, clock: &Clock, job: &Job) -
         Ok::<_, Error>(())
     });
     let error = match analysed.await {
-        Ok(_) => return Ok(()),
+        Ok(_) => return Ok(None),
         Err(Error::Store(error)) => return Err(error),
         Err(error) => error,
     };
@@ -206,7 +225,7 @@ async fn process(store: &Store, enricher: &Enricher, clock: &Clock, job: &Job) -
         _ => (false, None),
     };
     let failed = JobOutcome::Failed { error: error.to_string(), retry, pause };
-    blocking(|| store.finish_job(job, &failed, clock.now())).map(drop)
+    blocking(|| store.finish_job(job, &failed, clock.now())).map(|_| Some(error.kind()))
 }
 
 /// Where the job was enqueued, if what its row says is valid.

@@ -36,6 +36,11 @@ fn exact(metric: &str, filter: &str) -> String {
     format!("sum(max_over_time({series}[$__range]) - min_over_time({series}[$__range]))")
 }
 
+/// Servers make some series at their first event only; 0 until then, as long as they are scraped.
+fn since_first(query: &str) -> String {
+    format!(r#"{query} or 0 * max(up{{job="stack"}})"#)
+}
+
 fn service_health() -> Dashboard {
     let command = r#",todo_command=~"$command""#;
     Dashboard {
@@ -705,11 +710,11 @@ fn telemetry() -> Dashboard {
                 "Spans the Collector did not take or could not pass on.",
                 vec![
                     Target::range(
-                        "sum by (receiver) (increase(otelcol_receiver_refused_spans_total[10m]))",
+                        since_first("sum by (receiver) (increase(otelcol_receiver_refused_spans_total[10m]))"),
                         "refused {{receiver}}",
                     ),
                     Target::range(
-                        "sum by (exporter) (increase(otelcol_exporter_send_failed_spans_total[10m]))",
+                        since_first("sum by (exporter) (increase(otelcol_exporter_send_failed_spans_total[10m]))"),
                         "failed {{exporter}}",
                     ),
                 ],
@@ -720,8 +725,11 @@ fn telemetry() -> Dashboard {
                 Kind::TimeSeries,
                 "Data the servers threw away after accepting them.",
                 vec![
-                    Target::range("sum by (reason) (increase(loki_discarded_samples_total[10m]))", "Loki {{reason}}"),
-                    Target::range("sum(increase(tempo_discarded_spans_total[10m]))", "Tempo"),
+                    Target::range(
+                        since_first("sum by (reason) (increase(loki_discarded_samples_total[10m]))"),
+                        "Loki {{reason}}",
+                    ),
+                    Target::range(since_first("sum(increase(tempo_discarded_spans_total[10m]))"), "Tempo"),
                 ],
             ),
         ],
