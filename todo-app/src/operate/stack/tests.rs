@@ -207,6 +207,7 @@ fn names_in(query: &str) -> Vec<(String, Vec<String>)> {
             continue;
         }
         let end = rest.find(|c: char| !word(c)).unwrap_or(rest.len());
+        let variable = query[..query.len() - rest.len()].ends_with('$');
         let (name, after) = rest.split_at(end);
         rest = after;
         if matches!(name, "by" | "without" | "on" | "ignoring" | "group_left" | "group_right") {
@@ -215,7 +216,7 @@ fn names_in(query: &str) -> Vec<(String, Vec<String>)> {
         }
         let is_function = after.trim_start().starts_with('(');
         let is_name = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.contains(['_', ':']);
-        if !is_function && is_name {
+        if !is_function && is_name && !variable {
             let braces = after.strip_prefix('{').and_then(|inside| inside.split('}').next()).unwrap_or_default();
             let keys = braces.split("\",").filter_map(|matcher| matcher.split(['=', '!']).next());
             found.push((
