@@ -48,7 +48,9 @@ pub fn mention(paths: &[Path]) -> TokenStream {
 /// The parts that the shapes put together.
 struct Parts {
     rt: TokenStream,
-    /// Learns the return type from a `return` that never runs.
+    /// `let __returns = …;` with the return type, named or learnt from a `return` that never runs.
+    returns: TokenStream,
+    /// `return`s what never comes, so that an async block knows what it returns.
     pin: TokenStream,
     /// Statements in front of the body that capture and bind the arguments.
     arguments: TokenStream,
@@ -87,16 +89,28 @@ fn write(plan: Plan, mut function: Function) -> TokenStream {
     } else {
         quote_spanned!(at=> if let #rt::Some(__ret) = __returns.never() { return __ret; })
     };
+    let returns = match &function.sig.output {
+        ReturnType::Type(_, ty) if names_type && !never => {
+            let named = quote_spanned!(at=> ::<#ty>);
+            quote_spanned!(span=> let __returns = #rt::returns #named();)
+        }
+        ReturnType::Default => quote_spanned!(span=> let __returns = #rt::returns::<()>();),
+        ReturnType::Type(..) => quote_spanned!(span=> let __returns = #rt::returns(); #pin),
+    };
     let arrow = match &function.sig.output {
         _ if never => quote_spanned!(span=> -> !),
         ReturnType::Type(_, ty) if names_type => quote_spanned!(span=> -> #ty),
         _ if names_type => quote_spanned!(span=> -> ()),
         _ => TokenStream::new(),
     };
+    let in_place = body::in_place(&body);
+    let plainly = never || !names_type || !may_be_boxed(&function.sig.output);
+    let direct = plainly && in_place.is_none() && matches!(shape, Shape::Sync | Shape::Never);
     let parts = Parts {
         values: values(&plan, &rt),
-        exit: exit(&plan, &rt, never),
+        exit: exit(&plan, &rt, &function.sig.output, direct),
         rt,
+        returns,
         pin,
         arguments,
         rebound,
@@ -107,7 +121,6 @@ fn write(plan: Plan, mut function: Function) -> TokenStream {
     };
     let start = start(&plan, &parts.rt);
     let keeps_arguments_in_place = |function: &mut Function| function.sig = original.clone();
-    let in_place = body::in_place(&parts.body);
 
     let call = match (shape, in_place) {
         (Shape::Opaque, _) => {
@@ -124,9 +137,7 @@ fn write(plan: Plan, mut function: Function) -> TokenStream {
             keeps_arguments_in_place(&mut function);
             boxed_in_place(&parts, start, &found)
         }
-        (Shape::Sync | Shape::Never, _) => {
-            called(&parts, start, never || !names_type || !may_be_boxed(&function.sig.output))
-        }
+        (Shape::Sync | Shape::Never, _) => called(&parts, start, plainly),
         (Shape::Async, _) => awaited(&parts, start),
         (Shape::Future, _) => built(&parts, start, &format_ident!("build")),
         (Shape::BoxFuture, _) => pinned(&parts.rt, &built(&parts, start, &format_ident!("build"))),
@@ -144,10 +155,9 @@ fn write(plan: Plan, mut function: Function) -> TokenStream {
 
 /// `rt::call(&__SITE, …, move || { … }, |__ret, __exit| …)`
 fn called(parts: &Parts, start: Option<TokenStream>, plainly: bool) -> TokenStream {
-    let Parts { rt, pin, exit, .. } = parts;
+    let Parts { rt, returns, exit, .. } = parts;
     let span = Span::mixed_site();
     let closure = closure(parts);
-    let returns = quote_spanned!(span=> let __returns = #rt::returns(); #pin);
     match start {
         Some(start) => quote_spanned!(span=> #returns #rt::call_with(#start, __returns, #closure, #exit)),
         None if plainly => quote_spanned!(span=> #returns #rt::call(&__SITE, __returns, #closure, #exit)),
@@ -159,12 +169,12 @@ fn called(parts: &Parts, start: Option<TokenStream>, plainly: bool) -> TokenStre
 
 /// `rt::run(&__SITE, …, async move { … }, |__ret, __exit| …).await`
 fn awaited(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
-    let Parts { rt, pin, arguments, values, exit, .. } = parts;
+    let Parts { rt, returns, pin, arguments, values, exit, .. } = parts;
     let span = Span::mixed_site();
     let inside = inside(parts);
     let block = braced(quote_spanned!(span=> #arguments #pin #values #inside), parts.body_span);
     let (run, site) = with(start, "run");
-    quote_spanned!(span=> let __returns = #rt::returns(); #pin #rt::#run(#site, __returns, async move #block, #exit).await)
+    quote_spanned!(span=> #returns #rt::#run(#site, __returns, async move #block, #exit).await)
 }
 
 /// `rt::build(&__SITE, …, move || { … }, |__ret, __exit| …)`
@@ -185,13 +195,13 @@ fn pinned(rt: &TokenStream, future: &TokenStream) -> TokenStream {
 
 /// The async block is wrapped where it stands: no second box, and the statements in front of it stay in the function.
 fn boxed_in_place(parts: &Parts, start: Option<TokenStream>, found: &body::InPlace) -> TokenStream {
-    let Parts { rt, pin, values, exit, .. } = parts;
+    let Parts { rt, returns, values, exit, .. } = parts;
     let (building, site) = with(start, "building");
     let body::InPlace { before, callee, block } = found;
     let span = Span::mixed_site();
     let future = quote_spanned!(span=> #rt::gives(__returns.output(), #block));
     quote_spanned! {span=>
-        let __returns = #rt::returns(); #pin
+        #returns
         let __building = #rt::#building(#site); #values
         { #before #callee(#rt::run_built(__building, #future, #exit)) }
     }
@@ -211,11 +221,11 @@ fn guarded(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
 
 /// The same, and the value is looked at on the only way out.
 fn left(parts: &Parts, start: Option<TokenStream>) -> TokenStream {
-    let Parts { rt, values, body, exit, .. } = parts;
+    let Parts { rt, returns, values, body, exit, .. } = parts;
     let span = Span::mixed_site();
     let (enter, site) = with(start, "enter");
     let body = braced(quote_spanned!(span=> #values let () = (); #body), parts.body_span);
-    quote_spanned!(span=> let __guard = #rt::#enter(#site); #rt::leave(__guard, #body, #exit))
+    quote_spanned!(span=> #returns let __guard = #rt::#enter(#site); #rt::leave(__guard, #body, #exit))
 }
 
 fn closure(parts: &Parts) -> TokenStream {
@@ -350,14 +360,22 @@ fn recorded(entry: &Entry, rt: &TokenStream) -> TokenStream {
     }
 }
 
-/// What looks at the returned value.
-fn exit(plan: &Plan, rt: &TokenStream, never: bool) -> TokenStream {
+/// What looks at the returned value: a function of the runtime's that its type chooses, when there is nothing more to say.
+/// `direct`: the value that leaves the function is the one that is looked at.
+fn exit(plan: &Plan, rt: &TokenStream, output: &ReturnType, direct: bool) -> TokenStream {
     let span = Span::mixed_site();
-    if never || (plan.errors_are_values.get() == Some(&true) && plan.outputs.is_empty()) {
-        return quote_spanned!(span=> |_, _| ());
+    let silent = plan.errors_are_values.get() == Some(&true) || !may_fail(output);
+    if plan.expected.is_empty() && plan.outputs.is_empty() {
+        return match (silent, direct) {
+            (true, _) => quote_spanned!(span=> #rt::a_value),
+            (_, true) => quote_spanned!(span=> { use #rt::Look as _; (&&&&&&&&__returns).look() }),
+            _ => {
+                quote_spanned!(span=> |__ret, __exit| { use #rt::Look as _; (&&&&&&&&#rt::returned(__ret)).look()(__ret, __exit); })
+            }
+        };
     }
-    let outcome = (plan.errors_are_values.get() != Some(&true))
-        .then(|| quote_spanned!(span=> { use #rt::via::*; __exit.outcome((&&&&&&&&#rt::Probe(__ret)).outcome()); }));
+    let outcome = (!silent)
+        .then(|| quote_spanned!(span=> { use #rt::Look as _; (&&&&&&&&#rt::returned(__ret)).look()(__ret, __exit); }));
     let expected = (!plan.expected.is_empty()).then(|| {
         let patterns = &plan.expected;
         let at = span.located_at(patterns[0].span());
@@ -372,6 +390,20 @@ fn exit(plan: &Plan, rt: &TokenStream, never: bool) -> TokenStream {
         || quote_spanned!(span=> if __exit.recording() { use #rt::via::*; if let #rt::Some(__value) = (&&&#rt::Probe(__ret)).value() { #(#outputs)* } }),
     );
     quote_spanned!(span=> |__ret, __exit| { #outcome #expected #outputs })
+}
+
+/// Can this type be a `Result` under some name? Nothing but paths and macros can.
+fn may_fail(output: &ReturnType) -> bool {
+    const PRIMITIVES: [&str; 17] = [
+        "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
+        "f64", "str",
+    ];
+    let ReturnType::Type(_, ty) = output else { return false };
+    match function::peel(ty) {
+        Type::Path(path) => !path.path.get_ident().is_some_and(|name| PRIMITIVES.iter().any(|word| name == word)),
+        Type::Tuple(_) | Type::Reference(_) | Type::Ptr(_) | Type::Array(_) | Type::Slice(_) | Type::Never(_) => false,
+        _ => true,
+    }
 }
 
 /// What must be known before the call starts.

@@ -3,29 +3,36 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote_spanned};
 
-use crate::plan::{Bounds, Instrument, Plan, Role};
+use crate::{
+    args,
+    plan::{Bounds, Instrument, Plan, Role},
+};
 
-/// `static __SITE` and its entry in the link-time list.
+/// `static __SITE` in the list that the linker makes.
 pub fn callsite(plan: &Plan, rt: &TokenStream, at: Span) -> TokenStream {
     let span = Span::mixed_site();
     let name = plan.name();
     let function = format!("::{}", plan.function);
     let line_span = span.located_at(at);
     let line = quote_spanned!(line_span=> ::core::line!());
+    let place = quote_spanned! {span=>
+        #rt::Meta::at(
+            #name, ::core::concat!(::core::module_path!(), #function), ::core::module_path!(), ::core::file!(), #line,
+            ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"),
+        )
+    };
     let facts = [kind(plan, rt), keys(plan), metrics(plan, rt), objective(plan, rt), rules(plan, rt)];
+    let meta = if facts.iter().all(TokenStream::is_empty) {
+        place
+    } else {
+        quote_spanned!(span=> #rt::Meta { #(#facts)* ..#place })
+    };
     quote_spanned! {span=>
-        static __SITE: #rt::Callsite = #rt::Callsite::new(&#rt::Meta {
-            name: #name,
-            function: ::core::concat!(::core::module_path!(), #function),
-            module: ::core::module_path!(),
-            file: ::core::file!(),
-            line: #line,
-            package: ::core::env!("CARGO_PKG_NAME"),
-            version: ::core::env!("CARGO_PKG_VERSION"),
-            #(#facts)*
-            ..#rt::Meta::DEFAULT
-        });
-        #rt::register!(__SITE);
+        #[used]
+        #[cfg_attr(any(target_os = "linux", target_os = "android", target_os = "freebsd"), unsafe(link_section = "otel_calls"))]
+        #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__otel_calls"))]
+        #[cfg_attr(windows, unsafe(link_section = ".otelc$b"))]
+        static __SITE: #rt::Callsite = #rt::Callsite::of(#meta);
     }
 }
 
@@ -59,13 +66,22 @@ fn metrics(plan: &Plan, rt: &TokenStream) -> TokenStream {
         return TokenStream::new();
     }
     let labels = plan.labels.iter().map(|entry| &entry.key);
+    let values = values(plan);
     let instruments = plan.instruments.iter().map(|one| instrument(one, rt));
     let active = plan.active.get().map(|name| quote_spanned!(span=> active: #rt::Some(#name), in_flight: true,));
     quote_spanned! {span=>
         metrics: #rt::Some(&#rt::MetricsMeta {
-            labels: &[#(#labels),*], instruments: &[#(#instruments),*], #active ..#rt::MetricsMeta::DEFAULT
+            labels: &[#(#labels),*], #values instruments: &[#(#instruments),*], #active ..#rt::MetricsMeta::DEFAULT
         }),
     }
+}
+
+/// What each label can be, as far as it is written as text.
+fn values(plan: &Plan) -> Option<TokenStream> {
+    let span = Span::mixed_site();
+    let texts: Vec<_> = plan.labels.iter().map(|entry| args::literal(&entry.value)).collect();
+    let sets = texts.iter().map(|text| quote_spanned!(span=> &[#text]));
+    texts.iter().any(Option::is_some).then(|| quote_spanned!(span=> values: &[#(#sets),*],))
 }
 
 fn instrument(instrument: &Instrument, rt: &TokenStream) -> TokenStream {

@@ -7,7 +7,6 @@ pub use core::{
 pub use std::boxed::Box;
 
 pub use crate::{
-    __register_site as register,
     metrics::{InstrumentMeta, Label, MetricsMeta, Ordinal, Role, check_bounds},
     record::{
         callsite::Callsite,
@@ -17,19 +16,15 @@ pub use crate::{
             building_with, run, run_built, run_with,
         },
         meta::{Keep, Kind, Level, Log, Meta, Objective},
-        outcome::{
-            ErrorClass, Exit, Judged, Outcome, Probe, ViaAny, ViaBoxedError, ViaClass, ViaClassedError, ViaDisplay,
-            ViaError, ViaResult,
-        },
-        returned::{apply, gives, put_label},
+        outcome::{ErrorClass, Exit, Look, Outcome, a_value, returned},
+        returned::{Probe, apply, gives, put_label},
         root::{LinkSource, ParentSource, Start},
         span::{Entered, Returns, call, call_with, enter, enter_with, leave, returns},
         value::{Slot, Value, debug, display, hash, len, redact, truncate},
     },
 };
 
-/// What the autoref of `Probe` finds its methods by: `outcome` and `value`.
+/// What the autoref of `Probe` finds `value` by.
 pub mod via {
-    pub use super::{ViaAny, ViaBoxedError, ViaClass, ViaClassedError, ViaDisplay, ViaError, ViaResult};
     pub use crate::record::returned::{ViaOk, ViaSome, ViaWhole};
 }

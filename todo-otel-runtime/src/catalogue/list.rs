@@ -42,7 +42,7 @@ pub struct Declaration {
 
 /// Every call site of the program, sorted by span name and place.
 pub(crate) fn sites() -> Vec<&'static Callsite> {
-    let mut all: Vec<_> = link::entries().iter().filter_map(|entry| entry.site).collect();
+    let mut all: Vec<_> = link::sites().collect();
     // What the linker does not know: code that was loaded later, platforms without the section.
     let mut used = Vec::new();
     crate::record::callsite::registered(&mut used);
@@ -54,7 +54,7 @@ pub(crate) fn sites() -> Vec<&'static Callsite> {
 
 /// Every business instrument of the program, sorted by name and place.
 pub(crate) fn instruments() -> Vec<&'static Instrument> {
-    let mut all: Vec<_> = link::entries().iter().filter_map(|entry| entry.instrument).collect();
+    let mut all: Vec<_> = link::instruments().collect();
     all.extend(crate::metrics::used());
     all.sort_by_key(|i| (i.definition().name, i.definition().file, i.definition().line, ptr::from_ref(*i)));
     all.dedup_by(|a, b| ptr::eq(*a, *b));

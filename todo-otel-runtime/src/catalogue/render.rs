@@ -213,6 +213,8 @@ mod tests {
         record::callsite::Callsite,
     };
 
+    #[used]
+    #[cfg_attr(target_os = "linux", unsafe(link_section = "otel_calls"))]
     static SITE: Callsite = Callsite::new(&Meta {
         name: "render.span",
         kind: Kind::Client,
@@ -224,7 +226,6 @@ mod tests {
         metrics: Some(&MetricsMeta::DEFAULT),
         ..Meta::DEFAULT
     });
-    crate::__register_site!(SITE);
     counter! { static CALLS: u64 = "render.calls", unit = "{call}", description = "Calls.", labels = { "render.flag": bool } }
     histogram! { static TIME: f64 = "render.time", unit = "s", buckets = [0.5, 1.0] }
 

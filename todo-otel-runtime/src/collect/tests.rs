@@ -188,7 +188,7 @@ macro_rules! traced {
                     ViaAny as _, ViaBoxedError as _, ViaClass as _, ViaClassedError as _, ViaDisplay as _,
                     ViaError as _, ViaResult as _,
                 };
-                __exit.outcome((&&&&&&&&crate::__private::Probe(__ret)).outcome());
+                (&&&&&&&&crate::__private::returned(__ret)).look()(__ret, __exit);
             },
         )
     };

@@ -112,15 +112,6 @@ macro_rules! __register {
     };
 }
 
-/// For the attribute macros: lists a call site.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __register_site {
-    ($site:path) => {
-        $crate::__register! { $crate::catalogue::Entry::site(&$site) }
-    };
-}
-
 pub use crate::{
     __counter as counter, __gauge as gauge, __histogram as histogram, __up_down_counter as up_down_counter,
 };

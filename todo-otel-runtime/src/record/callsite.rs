@@ -32,33 +32,48 @@ pub(crate) const NEW: u64 = 1 << 31;
 const SWITCHES: u64 = u32::MAX as u64;
 
 /// The static of an annotated function.
+///
+/// The linker puts all of them behind each other: size and alignment leave no gaps, and padding of its own is zero.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Callsite {
-    meta: &'static Meta,
+    /// Nothing but zero tells padding.
+    used: usize,
     /// Switches in the low half, id in the high half. No switch set = the call is not looked at.
     bits: AtomicU64,
     /// The metric side.
     pub(crate) red: red::Site,
     next: AtomicPtr<Callsite>,
     linked: AtomicBool,
+    meta: Meta,
 }
 
 impl Callsite {
     /// A call site that nobody has used yet.
     pub const fn new(meta: &'static Meta) -> Self {
+        Self::of(*meta)
+    }
+
+    /// The same, with what is known about the function inside.
+    pub const fn of(meta: Meta) -> Self {
         Callsite {
-            meta,
+            used: 1,
             bits: AtomicU64::new(NEW),
             red: red::Site::new(meta.metrics, meta.package, meta.version),
             next: AtomicPtr::new(ptr::null_mut()),
             linked: AtomicBool::new(false),
+            meta,
         }
     }
 
+    /// What padding looks like.
+    #[expect(clippy::declare_interior_mutable_const, reason = "the value of one static")]
+    pub(crate) const NOTHING: Callsite = Callsite { used: 0, ..Callsite::of(Meta::DEFAULT) };
+
     /// What is known about the function.
     #[inline(always)]
-    pub fn meta(&self) -> &'static Meta {
-        self.meta
+    pub fn meta(&'static self) -> &'static Meta {
+        &self.meta
     }
 
     /// What this call has to do; the low half is 0 when that is nothing.
@@ -105,7 +120,7 @@ impl Callsite {
             HEAD.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
             COUNT.store(registry.sites.len() as u32, Ordering::Release);
         }
-        bits |= registry.switches(self.meta);
+        bits |= registry.switches(&self.meta);
         self.bits.store(bits, Ordering::Relaxed);
         bits
     }
@@ -207,7 +222,7 @@ pub(crate) fn switch(on: Option<Switches>) {
     let mut registry = lock();
     registry.on = on;
     for site in &registry.sites {
-        let bits = (site.bits.load(Ordering::Relaxed) & !SWITCHES) | registry.switches(site.meta);
+        let bits = (site.bits.load(Ordering::Relaxed) & !SWITCHES) | registry.switches(&site.meta);
         site.bits.store(bits, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@
 use crate::metrics::MetricsMeta;
 
 /// One annotated function.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Meta {
     /// Name of the span.
     pub name: &'static str,
@@ -74,6 +74,19 @@ impl Meta {
         detached: false,
         attach: false,
     };
+
+    /// An internal span of a function, and where that is.
+    pub const fn at(
+        name: &'static str,
+        function: &'static str,
+        module: &'static str,
+        file: &'static str,
+        line: u32,
+        package: &'static str,
+        version: &'static str,
+    ) -> Meta {
+        Meta { name, function, module, file, line, package, version, ..Meta::DEFAULT }
+    }
 }
 
 /// Kind of a span.

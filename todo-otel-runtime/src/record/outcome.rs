@@ -1,6 +1,6 @@
 //! How a call ended, decided once from the returned value; span, metric and log read the same answer.
 //!
-//! `Probe` finds out by method resolution what the return type can tell: an error with a class, a plain error, something
+//! `Look` finds out by method resolution what the return type can tell: an error with a class, a plain error, something
 //! that can be displayed, or just a value. Panics and cancellations have no value and are seen by `span` and `future`.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 pub use super::red::Outcome;
 use super::{
     local,
-    span::SpanState,
+    span::{Returns, SpanState},
     value::{Key, Slot, Value},
 };
 
@@ -91,13 +91,6 @@ pub struct Fault {
     pub sources: Vec<String>,
 }
 
-/// What the returned value says.
-pub struct Judged(Option<Box<Fault>>);
-
-impl Judged {
-    const OK: Judged = Judged(None);
-}
-
 /// Class of an error that says nothing about itself.
 const OTHER: &str = "_OTHER";
 
@@ -147,120 +140,94 @@ fn add_class(fault: &mut Fault, class: &dyn ErrorClass) {
     fault.retryable = class.retryable();
 }
 
-/// A returned value, asked as `(&&&&&&&&Probe(value)).outcome()` with all `Via…` traits in scope.
+/// What a return type says about how a call ended, asked as `(&&&&&&&&returns).look()`.
 ///
-/// Each reference is one attempt, the best informed first; with fewer than seven the best ones are passed over.
-pub struct Probe<'a, T: ?Sized>(pub &'a T);
-
-/// `Box<dyn Error>`, which is no `Error` itself.
-pub trait ViaBoxedError {
+/// Each reference is one attempt, the best informed first; with fewer than seven the best ones are passed over. One trait
+/// for all attempts, and a plain function as the answer, because both are paid for by the compiler at every call site.
+pub trait Look {
+    /// What the function returns.
+    type Ret;
     #[doc(hidden)]
-    fn outcome(&self) -> Judged;
+    fn look(&self) -> fn(&Self::Ret, &mut Exit<'_>);
 }
 
-macro_rules! boxed_error {
-    ($($error:ty)*) => {$(
-        impl<T> ViaBoxedError for &&&&&&Probe<'_, Result<T, Box<$error>>> {
-            #[inline(always)]
-            fn outcome(&self) -> Judged {
-                let Err(error) = self.0 else { return Judged::OK };
-                let mut fault = fault(OTHER, "dyn Error", Some(error));
-                add_sources(&mut fault, &**error);
-                Judged(Some(fault))
+/// The type of a value, for those who have the value first.
+#[inline]
+pub const fn returned<R>(_: &R) -> Returns<R> {
+    super::span::returns()
+}
+
+/// A value that says nothing about how the call ended.
+#[inline]
+pub fn a_value<R>(_: &R, _: &mut Exit<'_>) {}
+
+macro_rules! look {
+    ($($(#[$doc:meta])* [$($generic:tt)*] $asked:ty => $ret:ty, |$error:ident| $fault:expr;)*) => {$(
+        $(#[$doc])*
+        impl<$($generic)*> Look for $asked {
+            type Ret = $ret;
+
+            #[inline]
+            fn look(&self) -> fn(&$ret, &mut Exit<'_>) {
+                |returned, exit| {
+                    if let Err($error) = returned {
+                        exit.failed($fault);
+                    }
+                }
             }
         }
     )*};
 }
-boxed_error!(dyn Error dyn Error + Send dyn Error + Send + Sync);
 
-/// An error with a class.
-pub trait ViaClassedError {
-    #[doc(hidden)]
-    fn outcome(&self) -> Judged;
-}
-
-impl<T, E: ErrorClass + Error> ViaClassedError for &&&&&Probe<'_, Result<T, E>> {
-    #[inline(always)]
-    fn outcome(&self) -> Judged {
-        let Err(error) = self.0 else { return Judged::OK };
+look! {
+    /// No `Error` itself.
+    [T] &&&&&&Returns<Result<T, Box<dyn Error>>> => Result<T, Box<dyn Error>>, |error| boxed(error, &**error);
+    /// As above.
+    [T] &&&&&&Returns<Result<T, Box<dyn Error + Send>>> => Result<T, Box<dyn Error + Send>>, |error| boxed(error, &**error);
+    /// As above.
+    [T] &&&&&&Returns<Result<T, Box<dyn Error + Send + Sync>>> => Result<T, Box<dyn Error + Send + Sync>>,
+        |error| boxed(error, &**error);
+    /// An error with a class.
+    [T, E: ErrorClass + Error] &&&&&Returns<Result<T, E>> => Result<T, E>, |error| {
         let mut fault = fault(OTHER, std::any::type_name::<E>(), Some(error));
         add_sources(&mut fault, error);
-        add_class(&mut fault, &error);
-        Judged(Some(fault))
-    }
-}
-
-/// Something with a class that is no `Error`.
-pub trait ViaClass {
-    #[doc(hidden)]
-    fn outcome(&self) -> Judged;
-}
-
-impl<T, E: ErrorClass> ViaClass for &&&&Probe<'_, Result<T, E>> {
-    #[inline(always)]
-    fn outcome(&self) -> Judged {
-        let Err(error) = self.0 else { return Judged::OK };
+        add_class(&mut fault, error);
+        fault
+    };
+    /// Something with a class that is no `Error`.
+    [T, E: ErrorClass] &&&&Returns<Result<T, E>> => Result<T, E>, |error| {
         let mut fault = fault(OTHER, std::any::type_name::<E>(), None);
-        add_class(&mut fault, &error);
-        Judged(Some(fault))
-    }
-}
-
-/// A plain error.
-pub trait ViaError {
-    #[doc(hidden)]
-    fn outcome(&self) -> Judged;
-}
-
-impl<T, E: Error> ViaError for &&&Probe<'_, Result<T, E>> {
-    #[inline(always)]
-    fn outcome(&self) -> Judged {
-        let Err(error) = self.0 else { return Judged::OK };
+        add_class(&mut fault, error);
+        fault
+    };
+    /// A plain error.
+    [T, E: Error] &&&Returns<Result<T, E>> => Result<T, E>, |error| {
         let mut fault = fault(type_class::<E>(), std::any::type_name::<E>(), Some(error));
         add_sources(&mut fault, error);
-        Judged(Some(fault))
-    }
-}
-
-/// An `Err` that can be displayed.
-pub trait ViaDisplay {
-    #[doc(hidden)]
-    fn outcome(&self) -> Judged;
-}
-
-impl<T, E: fmt::Display> ViaDisplay for &&Probe<'_, Result<T, E>> {
-    #[inline(always)]
-    fn outcome(&self) -> Judged {
-        let Err(error) = self.0 else { return Judged::OK };
-        Judged(Some(fault(type_class::<E>(), std::any::type_name::<E>(), Some(error))))
-    }
-}
-
-/// An `Err` of which only the type is known.
-pub trait ViaResult {
-    #[doc(hidden)]
-    fn outcome(&self) -> Judged;
-}
-
-impl<T, E> ViaResult for &Probe<'_, Result<T, E>> {
-    #[inline(always)]
-    fn outcome(&self) -> Judged {
-        let Err(_) = self.0 else { return Judged::OK };
-        Judged(Some(fault(type_class::<E>(), std::any::type_name::<E>(), None)))
-    }
+        fault
+    };
+    /// An `Err` that can be displayed.
+    [T, E: fmt::Display] &&Returns<Result<T, E>> => Result<T, E>,
+        |error| fault(type_class::<E>(), std::any::type_name::<E>(), Some(error));
+    /// An `Err` of which only the type is known.
+    [T, E] &Returns<Result<T, E>> => Result<T, E>, |_error| fault(type_class::<E>(), std::any::type_name::<E>(), None);
 }
 
 /// Anything else, `None` included, is a result.
-pub trait ViaAny {
-    #[doc(hidden)]
-    fn outcome(&self) -> Judged;
+impl<R> Look for Returns<R> {
+    type Ret = R;
+
+    #[inline]
+    fn look(&self) -> fn(&R, &mut Exit<'_>) {
+        a_value
+    }
 }
 
-impl<T: ?Sized> ViaAny for Probe<'_, T> {
-    #[inline(always)]
-    fn outcome(&self) -> Judged {
-        Judged::OK
-    }
+#[cold]
+fn boxed(display: &dyn fmt::Display, error: &dyn Error) -> Box<Fault> {
+    let mut fault = fault(OTHER, "dyn Error", Some(display));
+    add_sources(&mut fault, error);
+    fault
 }
 
 /// What the exit closure of a call fills in.
@@ -276,13 +243,10 @@ impl<'a> Exit<'a> {
         Exit { state, outcome: Outcome::Ok, fault: None }
     }
 
-    /// Takes what `Probe` found out.
-    #[inline(always)]
-    pub fn outcome(&mut self, judged: Judged) {
-        if let Some(fault) = judged.0 {
-            self.outcome = if fault.expected { Outcome::Expected } else { Outcome::Error };
-            self.fault = Some(fault);
-        }
+    #[cold]
+    fn failed(&mut self, fault: Box<Fault>) {
+        self.outcome = if fault.expected { Outcome::Expected } else { Outcome::Error };
+        self.fault = Some(fault);
     }
 
     /// Asks whether an error is part of normal work; only asked when there is one.

@@ -2,11 +2,13 @@
 //! else as it is. How the call ended is `outcome`.
 
 use super::{
-    outcome::Probe,
     span::{self, Returns},
     value::Slot,
 };
 use crate::metrics::{Label, label::LabelValue};
+
+/// A returned value, asked as `(&&&Probe(value)).value()` with all `Via…` traits in scope.
+pub struct Probe<'a, T: ?Sized>(pub &'a T);
 
 /// The value of an `Ok`.
 pub trait ViaOk<'a> {

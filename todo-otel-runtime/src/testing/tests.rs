@@ -64,7 +64,7 @@ fn pay(items: i64) -> Result<(), Declined> {
         |returned: &Result<(), Declined>, exit| {
             #[expect(unused_imports, reason = "which of them applies depends on the type")]
             use rt::{ViaAny as _, ViaDisplay as _, ViaError as _, ViaResult as _};
-            exit.outcome((&&&&&&rt::Probe(returned)).outcome());
+            (&&&&&&rt::returned(returned)).look()(returned, exit);
         },
     )
 }

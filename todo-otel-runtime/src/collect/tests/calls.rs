@@ -254,7 +254,7 @@ fn guards_measure_bodies_without_a_closure() {
         traced!(site!("within"), ());
         rt::leave(guard, if fail { Err("no") } else { Ok(1) }, |ret, exit| {
             use rt::ViaDisplay as _;
-            exit.outcome((&&&&&&&&rt::Probe(ret)).outcome());
+            (&&&&&&&&rt::returned(ret)).look()(ret, exit);
         })
     };
     assert!(guarded(false).is_ok());

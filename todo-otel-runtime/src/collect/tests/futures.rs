@@ -129,7 +129,7 @@ fn built_and_boxed_futures_are_measured_themselves_with_the_attributes_of_their_
             },
             |ret, exit| {
                 use rt::ViaDisplay as _;
-                exit.outcome((&&&&&&&&rt::Probe(ret)).outcome());
+                (&&&&&&&&rt::returned(ret)).look()(ret, exit);
             },
         )
     }
