@@ -11,7 +11,11 @@ use crate::{
 /// `static __SITE` in the list that the linker makes.
 pub fn callsite(plan: &Plan, rt: &TokenStream, at: Span) -> TokenStream {
     let span = Span::mixed_site();
-    let name = plan.name();
+    // As a field, a constant of a wrong type is an error about the constant alone.
+    let (name, constant) = match plan.name() {
+        name if args::literal(&name).is_some() => (name, TokenStream::new()),
+        name => (crate::plan::text(""), quote_spanned!(span=> name: #name,)),
+    };
     let function = format!("::{}", plan.function);
     let line_span = span.located_at(at);
     let line = quote_spanned!(line_span=> ::core::line!());
@@ -21,7 +25,7 @@ pub fn callsite(plan: &Plan, rt: &TokenStream, at: Span) -> TokenStream {
             ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"),
         )
     };
-    let facts = [kind(plan, rt), keys(plan), metrics(plan, rt), objective(plan, rt), rules(plan, rt)];
+    let facts = [constant, kind(plan, rt), keys(plan), metrics(plan, rt), objective(plan, rt), rules(plan, rt)];
     let meta = if facts.iter().all(TokenStream::is_empty) {
         place
     } else {

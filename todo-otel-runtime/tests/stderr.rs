@@ -67,8 +67,7 @@ fn save(fails: bool) -> Result<(), std::num::ParseIntError> {
 }
 
 fn judge(returned: &Result<(), std::num::ParseIntError>, exit: &mut rt::Exit<'_>) {
-    #[expect(unused_imports, reason = "which of them applies depends on the type")]
-    use rt::{ViaAny as _, ViaDisplay as _, ViaError as _, ViaResult as _};
+    use rt::Look as _;
     (&&&&rt::returned(returned)).look()(returned, exit);
 }
 

@@ -183,11 +183,7 @@ macro_rules! traced {
             crate::__private::returns(),
             || $body,
             |__ret, __exit| {
-                #[expect(unused_imports, reason = "which of them applies depends on the type")]
-                use crate::__private::{
-                    ViaAny as _, ViaBoxedError as _, ViaClass as _, ViaClassedError as _, ViaDisplay as _,
-                    ViaError as _, ViaResult as _,
-                };
+                use crate::__private::Look as _;
                 (&&&&&&&&crate::__private::returned(__ret)).look()(__ret, __exit);
             },
         )

@@ -103,7 +103,11 @@ pub(crate) fn report(state: &SpanState, outcome: Outcome, fault: Option<&Fault>,
         && let Some(log) = state.meta().log
         && log.exit
     {
-        let record = about(state, severity(log.level), "end").attribute("outcome", outcome.as_str());
+        let mut record = about(state, severity(log.level), "end").attribute("outcome", outcome.as_str());
+        let class = if outcome == Outcome::Panic { Some("panic") } else { fault.map(|fault| fault.class) };
+        if let Some(class) = class {
+            record = record.attribute("error.type", class);
+        }
         logs::emit(record.at_time(end_time(state, end)));
     }
     if state.has(LOGGED) && logs::writes_span_lines() {

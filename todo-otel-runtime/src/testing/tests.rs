@@ -62,8 +62,7 @@ fn pay(items: i64) -> Result<(), Declined> {
             ask(items)
         },
         |returned: &Result<(), Declined>, exit| {
-            #[expect(unused_imports, reason = "which of them applies depends on the type")]
-            use rt::{ViaAny as _, ViaDisplay as _, ViaError as _, ViaResult as _};
+            use rt::Look as _;
             (&&&&&&rt::returned(returned)).look()(returned, exit);
         },
     )

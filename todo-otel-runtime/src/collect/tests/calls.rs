@@ -253,7 +253,7 @@ fn guards_measure_bodies_without_a_closure() {
         let guard = rt::enter(site!("guarded"));
         traced!(site!("within"), ());
         rt::leave(guard, if fail { Err("no") } else { Ok(1) }, |ret, exit| {
-            use rt::ViaDisplay as _;
+            use rt::Look as _;
             (&&&&&&&&rt::returned(ret)).look()(ret, exit);
         })
     };

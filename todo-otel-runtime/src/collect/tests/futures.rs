@@ -128,7 +128,7 @@ fn built_and_boxed_futures_are_measured_themselves_with_the_attributes_of_their_
                 }
             },
             |ret, exit| {
-                use rt::ViaDisplay as _;
+                use rt::Look as _;
                 (&&&&&&&&rt::returned(ret)).look()(ret, exit);
             },
         )
