@@ -67,6 +67,7 @@ pub fn request(todo: &Todo, today: jiff::civil::Date, mode: EnrichmentMode, key:
 
 /// Counts what was suggested.
 pub fn offered(suggestions: &[Suggestion]) {
+    tracing::debug!(todo.count = suggestions.len(), "suggestions stored");
     for suggestion in suggestions {
         SUGGESTIONS_OFFERED.add(1, (enrich::model_label(&suggestion.model), suggestion.value.field()));
     }

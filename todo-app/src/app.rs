@@ -6,7 +6,7 @@ use jiff::{Timestamp, Zoned, civil::Date};
 use todo_otel_runtime::metrics::Listed;
 
 use crate::{
-    config::{AppConfig, ConfigError},
+    config::{AppConfig, ConfigError, Source},
     enrich::{self, Enricher},
     error::Result,
     output::{Output, text::View},
@@ -119,6 +119,22 @@ impl App {
         Ok(self.store.get_or_init(|| store))
     }
 
+    /// The database for a command that only looks: one that was named and is not there is not made.
+    ///
+    /// # Errors
+    /// As [`App::store`].
+    pub fn store_to_read(&self) -> Result<&Store> {
+        let config = self.config()?;
+        let is_named = config.source("database.url").is_some_and(|source| *source != Source::Default);
+        if let Some(path) = Store::file_of(&config.database.url)
+            && is_named
+            && std::fs::metadata(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        {
+            return Err(StoreError::CannotOpen { path, reason: "there is no such file".into() }.into());
+        }
+        self.store()
+    }
+
     /// The provider of suggestions, made at first use.
     ///
     /// # Errors
@@ -127,8 +143,24 @@ impl App {
         if let Some(enricher) = self.enricher.get() {
             return Ok(enricher);
         }
-        let enricher = enrich::from_config(&self.config()?.ai)?;
+        let enricher = self.new_enricher()?;
         Ok(self.enricher.get_or_init(|| enricher))
+    }
+
+    /// A provider of suggestions for a caller that keeps its own.
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub fn new_enricher(&self) -> Result<Enricher> {
+        let config = self.config()?;
+        let enricher = enrich::from_config(&config.ai)?;
+        tracing::debug!(
+            gen_ai.provider.name = enricher.provider(),
+            gen_ai.request.model = enricher.model(),
+            todo.setting.source = config.source("ai.provider").map(ToString::to_string),
+            "provider of suggestions chosen"
+        );
+        Ok(enricher)
     }
 
     /// A model's name as a metric label: `_OTHER` unless it is a documented or configured one.

@@ -21,7 +21,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Database file (or TODO_DATABASE_URL)
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub db: Option<String>,
     /// Configuration file (or TODO_CONFIG)
     #[arg(long, global = true, value_name = "FILE")]
@@ -197,11 +197,16 @@ pub enum SortBy {
     Id,
 }
 
+/// Number of a todo or suggestion.
+fn number() -> clap::builder::RangedI64ValueParser<i64> {
+    clap::value_parser!(i64).range(1..)
+}
+
 /// One todo.
 #[derive(Args, Debug)]
 pub struct IdArgs {
     /// Number of the todo
-    #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(value_parser = number())]
     pub id: i64,
 }
 
@@ -209,7 +214,7 @@ pub struct IdArgs {
 #[derive(Args, Debug)]
 pub struct IdsArgs {
     /// Numbers of the todos: all or none are changed
-    #[arg(required = true, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(required = true, value_name = "ID", value_parser = number())]
     pub ids: Vec<i64>,
 }
 
@@ -217,7 +222,7 @@ pub struct IdsArgs {
 #[derive(Args, Debug)]
 pub struct EditArgs {
     /// Number of the todo
-    #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(value_parser = number())]
     pub id: i64,
     /// New title
     #[arg(long, value_name = "TEXT")]
@@ -252,7 +257,7 @@ pub struct EditArgs {
 #[derive(Args, Debug)]
 pub struct EnrichArgs {
     /// Numbers of the todos
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all", value_parser = number())]
     pub ids: Vec<i64>,
     /// Every open todo that was never enriched
     #[arg(long)]
@@ -266,7 +271,7 @@ pub struct EnrichArgs {
 #[derive(Args, Debug)]
 pub struct SuggestionsArgs {
     /// Only for this todo
-    #[arg(value_name = "TODO", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(value_name = "TODO", value_parser = number())]
     pub todo: Option<i64>,
     /// Also those that were accepted, rejected or have expired
     #[arg(long, short = 'a')]
@@ -277,10 +282,10 @@ pub struct SuggestionsArgs {
 #[derive(Args, Debug)]
 pub struct DecideArgs {
     /// Numbers of the suggestions: all or none
-    #[arg(value_name = "ID", required_unless_present = "todo", conflicts_with = "todo", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(value_name = "ID", required_unless_present = "todo", conflicts_with = "todo", value_parser = number())]
     pub ids: Vec<i64>,
     /// Everything that is suggested for this todo
-    #[arg(long, value_name = "TODO", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "TODO", value_parser = number())]
     pub todo: Option<i64>,
     /// Only this field: category, priority, estimate, due, tags or next_step
     #[arg(long, requires = "todo", value_name = "FIELD")]

@@ -83,6 +83,11 @@ impl AppConfig {
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
+
+    /// Where the value of a setting came from.
+    pub fn source(&self, key: &str) -> Option<&Source> {
+        self.rows.iter().find(|row| row.key == key).map(|row| &row.source)
+    }
 }
 
 /// One line of `todo config show`.
@@ -107,12 +112,15 @@ pub enum Source {
     Env(&'static str),
     /// Flag of the command line.
     Flag(&'static str),
+    /// Chosen by the program from what else is set.
+    Auto,
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Default => f.write_str("default"),
+            Source::Auto => f.write_str("auto"),
             Source::File(line) => write!(f, "file, line {line}"),
             Source::Env(name) => f.write_str(name),
             Source::Flag(name) => f.write_str(name),
@@ -276,6 +284,11 @@ pub fn load(inputs: &Inputs) -> Result<AppConfig, ConfigError> {
     let ui = resolver.ui()?;
     let (rows, warnings) = resolver.finish();
     Ok(AppConfig { ai, database, ui, file: path, warnings, rows })
+}
+
+/// False when the configuration file itself is why [`load`] fails.
+pub fn is_file_usable(inputs: &Inputs) -> bool {
+    inputs.config_path().is_none_or(|(path, named)| file::read(&path, named, inputs, &mut Vec::new()).is_ok())
 }
 
 /// Writes the commented template for `todo config init`: 0600, directories 0700; never over an existing file.

@@ -7,15 +7,16 @@ use secrecy::ExposeSecret;
 use todo_app::{
     app::{App, Clock, Process},
     cli::{Cli, Command, LogFormat, TelemetryAction, When},
-    config::{self, Color, Inputs},
+    config::{self, Color, ConfigError, Inputs},
     error::Error,
     names,
+    operate::outlook,
     output::{Colors, Output, escape_lines},
     signals::{self, Signals},
 };
 use todo_otel_runtime::{
     Config, Role, Telemetry,
-    config::{self as telemetry, Flags},
+    config::{self as telemetry, Flags, LevelFilter},
 };
 
 fn main() -> ExitCode {
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
     };
+    let watched = cli.global.verbose || cli.global.debug;
 
     let inputs = Inputs::from_process(cli.global.config.clone(), cli.global.db.clone());
     let config = config::load(&inputs);
@@ -56,12 +58,14 @@ fn main() -> ExitCode {
     };
     let telemetry = match todo_otel_runtime::init(config) {
         Ok(telemetry) => telemetry,
+        // A command does its work without; a worker nobody can observe is not started.
+        Err(error) if matches!(cli.command, Command::Worker(_)) => {
+            let error = Error::Config(ConfigError { problem: error.to_string(), hint: error.hint().to_owned() });
+            app.out.error(&error);
+            return ExitCode::from(error.exit_code());
+        }
         Err(error) => {
             app.out.warning(&format!("no telemetry: {error}; {}", error.hint()));
-            // A command does its work without; a worker nobody can observe is not started.
-            if matches!(cli.command, Command::Worker(_)) {
-                return ExitCode::from(6);
-            }
             Telemetry::off()
         }
     };
@@ -69,7 +73,10 @@ fn main() -> ExitCode {
     if let Err(error) = &result {
         app.out.error(error);
     }
-    telemetry.shutdown();
+    let report = telemetry.shutdown();
+    if watched && let Some(config) = &app.telemetry {
+        outlook::tell(&report, config);
+    }
     let Err(error) = result else { return ExitCode::SUCCESS };
     if let Some(signal) = error.signal() {
         signals::die_of(signal);
@@ -100,13 +107,19 @@ fn telemetry_config(cli: &Cli, inputs: &Inputs, app: &App) -> Config {
         .env(inputs.env.clone())
         .vocabulary(names::VOCABULARY);
     config = match &app.config_path {
-        Some(path) if path.exists() => config.file(path),
+        // A file that nobody can use is complained about once, by the app.
+        Some(path) if path.exists() && (app.config().is_ok() || config::is_file_usable(inputs)) => config.file(path),
         _ => config.no_file(),
     };
     if let Some(key) = app.config().ok().and_then(|config| config.ai.api_key.as_ref()) {
         config = config.secret(key.expose_secret());
     }
-    config.resolve()
+    let mut config = config.resolve();
+    if cli.global.json {
+        // A program reads standard error too: it finds the error object there, and what flags ask for.
+        config.self_log_level = LevelFilter::Off;
+    }
+    config
 }
 
 /// Help and version go to standard output, mistakes to standard error.

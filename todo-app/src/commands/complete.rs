@@ -11,15 +11,16 @@ use crate::{
 command!("complete", "todo.command.complete", IdsArgs);
 
 fn execute(app: &mut App, args: IdsArgs) -> Result<()> {
-    let todos = app.store()?.complete(&args.ids, app.clock.now())?;
-    for todo in &todos {
+    let now = app.clock.now();
+    let todos = app.store()?.complete(&args.ids, now)?;
+    for todo in todos.iter().filter(|todo| todo.changed_at(now)) {
         tracing::info!(name: "todo.completed", { todo.id = todo.id }, "todo completed");
         if let Some(at) = todo.completed_at {
             COMPLETION_TIME.record(at.duration_since(todo.created_at).as_secs_f64().max(0.0), ());
         }
+        TODOS_COMPLETED.add(1, (Source::Cli,));
     }
-    TODOS_COMPLETED.add(todos.len() as u64, (Source::Cli,));
     let document = json::Todos { todos: todos.iter().map(Into::into).collect(), suggestions: None };
     let view = app.view();
-    app.out.results(&document, || view.changed("Done", &todos))
+    app.out.results(&document, || view.changed_or_not(["Done", "Done already"], &todos, now))
 }

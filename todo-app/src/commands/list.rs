@@ -13,8 +13,9 @@ command!("list", "todo.command.list", ListArgs);
 
 fn execute(app: &mut App, args: ListArgs) -> Result<()> {
     let filter = filter(app, &args)?;
-    let todos = app.store()?.list(&filter)?;
+    let todos = app.store_to_read()?.list(&filter)?;
     app.signals.check()?;
+    tracing::debug!(todo.count = todos.len(), "todos found");
     let document = json::Todos { todos: todos.iter().map(Into::into).collect(), suggestions: None };
     let view = app.view();
     app.out.results(&document, || view.todos(&todos))

@@ -6,7 +6,7 @@ command!("show", "todo.command.show", IdArgs);
 
 fn execute(app: &mut App, args: IdArgs) -> Result<()> {
     todo_otel_runtime::set_attribute("todo.id", &args.id);
-    let store = app.store()?;
+    let store = app.store_to_read()?;
     let todos = store.get(&[args.id])?;
     let suggestions = store.suggestions(Some(args.id), true, app.clock.now())?;
     let view = app.view();

@@ -18,7 +18,7 @@ fn execute(app: &mut App, (): ()) -> Result<()> {
     };
     let days: Vec<(Date, i64)> = (0..DAYS).rev().filter_map(start).collect();
     let end = start(-1).map_or(i64::MAX, |(_, start)| start);
-    let stats = app.store()?.stats(now.date(), &days, end)?;
+    let stats = app.store_to_read()?.stats(now.date(), &days, end)?;
     let view = app.view();
     app.out.results(&json::StatsDocument::from(&stats), || view.stats(&stats))
 }

@@ -117,17 +117,16 @@ impl<'a> Resolver<'a> {
         if let Some(vendor) = named {
             return Ok((vendor, true));
         }
-        let is_set = |name: &str| self.inputs.var(name).is_some();
-        let vendor = if is_set("OPENAI_API_KEY") || is_set("OPENAI_BASE_URL") {
-            Vendor::OpenAi
-        } else if is_set("ANTHROPIC_API_KEY") || is_set("ANTHROPIC_BASE_URL") {
-            Vendor::Anthropic
-        } else {
-            Vendor::Local
-        };
-        if let Some(row) = self.rows.iter_mut().find(|row| row.key == "ai.provider") {
-            row.value = format!("{} (auto)", vendor.as_str());
-        }
+        const VARIABLES: [(&str, Vendor); 4] = [
+            ("OPENAI_API_KEY", Vendor::OpenAi),
+            ("OPENAI_BASE_URL", Vendor::OpenAi),
+            ("ANTHROPIC_API_KEY", Vendor::Anthropic),
+            ("ANTHROPIC_BASE_URL", Vendor::Anthropic),
+        ];
+        let found = VARIABLES.into_iter().find(|(name, _)| self.inputs.var(name).is_some());
+        let (source, vendor) =
+            found.map_or((Source::Auto, Vendor::Local), |(name, vendor)| (Source::Env(name), vendor));
+        self.row("ai.provider", format!("{} (auto)", vendor.as_str()), source);
         Ok((vendor, false))
     }
 

@@ -56,10 +56,10 @@ pub fn parse_in_week(input: &str, today: Date, first_day: Weekday) -> Result<Dat
 fn span(words: &[&str], today: Date) -> Option<Date> {
     let (count, unit) = match words {
         ["a" | "an" | "one", unit] => (1, *unit),
-        [count, unit] => (count.parse::<i32>().ok()?, *unit),
+        [count, unit] => (digits(count)?, *unit),
         [word] => {
             let split = word.find(|c: char| !c.is_ascii_digit())?;
-            (word[..split].parse::<i32>().ok()?, &word[split..])
+            (digits(&word[..split])?, &word[split..])
         }
         _ => return None,
     };
@@ -113,12 +113,18 @@ fn calendar_day(words: &[&str], input: &str, today: Date) -> Result<Date, Invali
     }
 }
 
+/// A count without a sign: days ahead.
+fn digits(text: &str) -> Option<i32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 fn last_day_of_week(today: Date, first_day: Weekday) -> Option<Date> {
     let days = 6 - i64::from(today.weekday().since(first_day));
     today.checked_add(jiff::Span::new().days(days)).ok()
 }
 
-fn weekday(word: &str) -> Option<Weekday> {
+/// A weekday by its English name or a usual short form, in lower case.
+pub fn weekday(word: &str) -> Option<Weekday> {
     Some(match word {
         "mon" | "monday" => Weekday::Monday,
         "tue" | "tues" | "tuesday" => Weekday::Tuesday,
@@ -131,7 +137,8 @@ fn weekday(word: &str) -> Option<Weekday> {
     })
 }
 
-fn month(word: &str) -> Option<i8> {
+/// A month, from 1, by its English name or its first three letters, in lower case.
+pub fn month(word: &str) -> Option<i8> {
     const MONTHS: [&str; 12] = [
         "january",
         "february",
@@ -230,8 +237,23 @@ mod tests {
             let problem = parse(input, TODAY).unwrap_err().problem;
             assert!(problem.contains("does not exist"), "{input}: {problem}");
         }
-        for input in ["soon", "12/24", "2026", "in", "in days", "99999999999 days", "next", "26-12-01", "--", "d", "."]
-        {
+        for input in [
+            "in -3 days",
+            "-3d",
+            "in +3 days",
+            "-1 week",
+            "soon",
+            "12/24",
+            "2026",
+            "in",
+            "in days",
+            "99999999999 days",
+            "next",
+            "26-12-01",
+            "--",
+            "d",
+            ".",
+        ] {
             let problem = parse(input, TODAY).unwrap_err().problem;
             assert!(problem.contains("is not a date"), "{input}: {problem}");
         }

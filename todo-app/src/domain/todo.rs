@@ -42,6 +42,11 @@ pub struct Todo {
 }
 
 impl Todo {
+    /// The change of this very moment is the last one: a command that changes nothing leaves the older time.
+    pub fn changed_at(&self, now: Timestamp) -> bool {
+        self.updated_at.as_millisecond() == now.as_millisecond()
+    }
+
     /// Open and due before today.
     pub fn is_overdue(&self, today: Date) -> bool {
         self.status == Status::Open && self.due.is_some_and(|due| due < today)

@@ -155,6 +155,12 @@ impl Client {
             Err(error) => Err(HeadError::Transport(error)),
         };
         let class = result.as_ref().err().map(HeadError::class);
+        tracing::debug!(
+            http.response.status_code = status,
+            error.r#type = class,
+            todo.duration = started.elapsed().as_secs_f64(),
+            "the AI provider was asked"
+        );
         telemetry::http_request(&self.endpoint, status, class, started.elapsed());
         result
     }

@@ -3,15 +3,15 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-mod escape;
 pub mod json;
 mod progress;
 mod style;
 pub mod table;
 pub mod text;
 
+pub use todo_otel_runtime::escape::{block as escape_lines, json as escape_json, line as escape};
+
 pub use self::{
-    escape::{escape, escape_json, escape_lines, is_dangerous},
     progress::Progress,
     style::{Style, Styles},
 };
@@ -135,8 +135,11 @@ impl Output {
         }
     }
 
-    /// Something that needs attention but is no failure, on standard error.
+    /// Something that needs attention but is no failure, on standard error; with `--json` that holds nothing but errors.
     pub fn warning(&mut self, text: &str) {
+        if self.json {
+            return;
+        }
         let style = self.error_styles;
         let _ = writeln!(self.stderr, "{} {}", style.paint(Style::Warning, "warning:"), escape(text));
     }

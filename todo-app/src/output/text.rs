@@ -1,6 +1,6 @@
 //! Todos, suggestions and counts as people read them.
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     Style, Styles, escape, escape_lines,
@@ -107,6 +107,15 @@ impl View {
     pub fn changed(&self, how: &str, todos: &[Todo]) -> String {
         let how = self.styles.paint(Style::Good, how);
         todos.iter().map(|todo| format!("{how} #{} {}\n", todo.id, escape(&todo.title))).collect()
+    }
+
+    /// As [`View::changed`], with other words for those that stayed as they were.
+    pub fn changed_or_not(&self, [changed, not]: [&str; 2], todos: &[Todo], now: Timestamp) -> String {
+        let line = |todo: &Todo| match todo.changed_at(now) {
+            true => self.changed(changed, std::slice::from_ref(todo)),
+            false => format!("{not} #{} {}\n", todo.id, escape(&todo.title)),
+        };
+        todos.iter().map(line).collect()
     }
 
     /// A table of suggestions.

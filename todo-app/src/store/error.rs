@@ -36,7 +36,10 @@ pub enum StoreError {
     /// Another process held the lock for longer than the busy timeout.
     Locked,
     /// The file or its directory cannot be written.
-    ReadOnly,
+    ReadOnly {
+        /// Which of them.
+        path: PathBuf,
+    },
     /// The file is no SQLite database.
     NotADatabase {
         /// The file.
@@ -94,9 +97,10 @@ impl StoreError {
             StoreError::Conflict { .. } => "look at it again with `todo show`, then repeat".into(),
             StoreError::NotPending { .. } => "`todo suggestions` lists those that wait for a decision".into(),
             StoreError::Locked => "another program is writing to it; try again, or look for one with `fuser`".into(),
-            StoreError::ReadOnly => {
-                "check the permissions of the file and its directory, or choose another with --db".into()
+            StoreError::ReadOnly { path } if path.is_dir() => {
+                "SQLite writes files beside the database: check the directory's permissions, or choose another database with --db".into()
             }
+            StoreError::ReadOnly { .. } => "check its permissions, or choose another with --db".into(),
             StoreError::NotADatabase { .. } | StoreError::Foreign { .. } => {
                 "choose another file with --db or TODO_DATABASE_URL".into()
             }
@@ -124,7 +128,7 @@ impl StoreError {
         let message = info.message();
         match message {
             _ if message.contains("is locked") => StoreError::Locked,
-            _ if message.contains("readonly") => StoreError::ReadOnly,
+            _ if message.contains("readonly") => StoreError::ReadOnly { path: PathBuf::new() },
             _ if message.contains("not a database") => StoreError::NotADatabase { path: PathBuf::new() },
             _ if message.contains("malformed") => StoreError::Corrupt(message.into()),
             _ if message.contains("unable to open") => {
@@ -133,7 +137,9 @@ impl StoreError {
             _ if message.contains("due to lock timeout") => StoreError::TimedOut { code: "55P03" },
             _ if message.contains("due to statement timeout") => StoreError::TimedOut { code: "57014" },
             _ if message.contains("disk I/O") || message.contains("is full") => StoreError::Disk(message.into()),
-            _ if matches!(kind, DatabaseErrorKind::ReadOnlyTransaction) => StoreError::ReadOnly,
+            _ if matches!(kind, DatabaseErrorKind::ReadOnlyTransaction) => {
+                StoreError::ReadOnly { path: PathBuf::new() }
+            }
             _ => StoreError::Query(error),
         }
     }
@@ -151,6 +157,11 @@ impl StoreError {
         if let StoreError::NotADatabase { path } | StoreError::CannotOpen { path, .. } = &mut self {
             *path = file.to_owned();
         }
+        if let StoreError::ReadOnly { path } = &mut self {
+            let is_writable = rustix::fs::access(file, rustix::fs::Access::WRITE_OK).is_ok();
+            let folder = file.parent().filter(|folder| is_writable && !folder.as_os_str().is_empty());
+            *path = folder.unwrap_or(file).to_owned();
+        }
         self
     }
 }
@@ -162,7 +173,7 @@ impl ErrorClass for StoreError {
             StoreError::Conflict { .. } => "conflict",
             StoreError::NotPending { .. } => "not_pending",
             StoreError::Locked => "5",
-            StoreError::ReadOnly => "read_only",
+            StoreError::ReadOnly { .. } => "read_only",
             StoreError::NotADatabase { .. } => "not_a_database",
             StoreError::Foreign { .. } => "foreign_database",
             StoreError::Newer { .. } => "newer_schema",
@@ -239,7 +250,11 @@ impl fmt::Display for StoreError {
             StoreError::Conflict { todo_id } => write!(f, "todo {todo_id} was changed in the meantime"),
             StoreError::NotPending { id, status } => write!(f, "suggestion {id} is already {status}"),
             StoreError::Locked => write!(f, "the database is locked"),
-            StoreError::ReadOnly => write!(f, "the database cannot be written"),
+            StoreError::ReadOnly { path } if path.is_dir() => {
+                write!(f, "the database's directory {} cannot be written", path.display())
+            }
+            StoreError::ReadOnly { path } if path.as_os_str().is_empty() => write!(f, "the database cannot be written"),
+            StoreError::ReadOnly { path } => write!(f, "the database {} cannot be written", path.display()),
             StoreError::NotADatabase { path } => write!(f, "{} is not a SQLite database", path.display()),
             StoreError::Foreign { path } => write!(f, "{} is the database of another program", path.display()),
             StoreError::Newer { found, supported } => {

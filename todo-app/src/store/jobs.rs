@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use jiff::Timestamp;
-use todo_otel_runtime::db_span;
+use todo_otel_runtime::{db_span, traced};
 
 use super::{Conn, NewEnrichment, Store, StoreError, conn::OrIgnore, schema::jobs, suggestions, todos as todo_rows};
 use crate::domain::{Suggestion, Todo};
@@ -211,10 +211,12 @@ impl Store {
         })
     }
 
-    /// Whether a claim would find something. Asked all the time by an idle worker, so it leaves no span.
+    /// Whether a claim would find something. Asked all the time by an idle worker: counted, but no trace unless it fails.
     ///
     /// # Errors
     /// As every method of the store.
+    #[db_span(name = "db.job.get", system = "sqlite", operation = "SELECT", collection = "jobs")]
+    #[traced(root, sample = 0.0)]
     pub fn has_due_jobs(&self, now: Timestamp) -> Result<bool, StoreError> {
         let now_ms = now.as_millisecond();
         self.with(|conn| {
@@ -224,10 +226,12 @@ impl Store {
         })
     }
 
-    /// Jobs that wait, and since when the oldest could run. Asked by collectors, so it leaves no span.
+    /// Jobs that wait, and since when the oldest could run. Asked by collectors: counted, but no trace unless it fails.
     ///
     /// # Errors
     /// As every method of the store.
+    #[db_span(name = "db.job.get", system = "sqlite", operation = "SELECT", collection = "jobs")]
+    #[traced(root, sample = 0.0)]
     pub fn pending_jobs(&self) -> Result<(i64, Option<Timestamp>), StoreError> {
         self.with(|conn| {
             let pending = jobs::table.filter(jobs::state.eq("pending"));

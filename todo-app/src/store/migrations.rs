@@ -30,7 +30,9 @@ pub(super) fn lock(database: &Path) -> Result<File, StoreError> {
     let path = beside(database, "migrate.lock");
     let file =
         OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                StoreError::ReadOnly { path: PathBuf::new() }
+            }
             _ => StoreError::CannotOpen { path: path.clone(), reason: error.to_string() },
         })?;
     let deadline = Instant::now() + Duration::from_secs(5);

@@ -70,6 +70,11 @@ impl Store {
         Store::prepare(Place::parse(url)?)
     }
 
+    /// The file that an address of [`Store::connect`] names, if it names one.
+    pub fn file_of(url: &str) -> Option<PathBuf> {
+        Place::parse(url).ok()?.file().map(Path::to_owned)
+    }
+
     fn prepare(place: Place) -> Result<Store, StoreError> {
         let (first, namespace) = pool::counted(&place, || match &place {
             Place::File(path) => {

@@ -18,13 +18,31 @@ pub(super) const APPLICATION_ID: i32 = 0x544f_444f;
 /// How long a statement waits for the lock of another process.
 const BUSY_TIMEOUT_MS: u32 = 5000;
 
-/// Opens the database, makes it if it is missing, and brings its schema up to date.
+/// Opens the database, makes it if it is missing, and brings its schema up to date. One that lies where nothing can be
+/// written is opened for reading.
 pub(super) fn open(path: &Path) -> Result<SqliteConnection, StoreError> {
     make_private_file(path)
         .map_err(|error| StoreError::CannotOpen { path: path.to_owned(), reason: reason(&error) })?;
     let mut conn = connect(path)?;
     prepare(&mut conn, path).map_err(|error| error.in_file(path))?;
+    tracing::debug!(
+        db.system.name = "sqlite",
+        todo.store.version = migrations::LATEST,
+        todo.store.read_only = is_immutable(path),
+        "store opened"
+    );
     Ok(conn)
+}
+
+/// True where nothing can be written beside the file: SQLite could not even read it with its locks, and needs none, as
+/// nobody else can write it either, or only somebody with more rights. Not while a log holds newer changes.
+fn is_immutable(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let may_write = access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    !may_write && fs::metadata(log).map_or(0, |log| log.len()) == 0
 }
 
 /// Another connection to a database that [`open`] has prepared.
@@ -33,7 +51,11 @@ pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     // Absolute, so that no name can be read as `:memory:` or as a `file:` address.
     let absolute = std::path::absolute(path).map_err(|error| cannot(reason(&error)))?;
     let text = absolute.to_str().ok_or_else(|| cannot("its path is not UTF-8".into()))?;
-    let mut conn = SqliteConnection::establish(text).map_err(|error| cannot(error.to_string()))?;
+    let address = match is_immutable(path) {
+        true => format!("file:{}?immutable=1", text.replace('%', "%25").replace('?', "%3f").replace('#', "%23")),
+        false => text.to_owned(),
+    };
+    let mut conn = SqliteConnection::establish(&address).map_err(|error| cannot(error.to_string()))?;
     // The timeout comes first, so that every later statement already waits.
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};

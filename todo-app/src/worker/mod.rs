@@ -52,7 +52,7 @@ pub fn run(app: &mut App, concurrency: usize, once: bool) -> Result<()> {
     let store = app.store()?.clone();
     let _lock = store.path().map(lock).transpose()?;
     // Made anew, as the app keeps its own: a worker hands it to several tasks.
-    let enricher = Arc::new(enrich::from_config(&app.config()?.ai)?);
+    let enricher = Arc::new(app.new_enricher()?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(concurrency.min(4))
         .enable_all()

@@ -151,6 +151,10 @@ pub(crate) fn span_data(
         // What follows is the runtime's own and holds no secrets.
         super::scrub::scrub(&mut span, redactor);
     }
+    // Only a command that a signal ended is cancelled and has a class of errors: its exit code is not 0.
+    if ended.outcome == Outcome::Cancelled && span.attributes.iter().any(|known| known.key.as_str() == "error.type") {
+        span.status = Status::error("");
+    }
     own_attributes(&mut span.attributes, ended, shape, anchor);
     limit(&mut span, limits, cut);
     span

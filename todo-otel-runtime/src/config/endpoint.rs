@@ -62,7 +62,20 @@ impl Endpoint {
         }
     }
 
-    /// The URL to use: `per_signal` endpoints keep their path, a base gets `v1/<signal>`; gRPC has no path.
+    /// Does the host name this machine?
+    pub fn is_loopback(&self) -> bool {
+        let host = self.authority.rsplit_once('@').map_or(self.authority.as_str(), |(_, host)| host);
+        let name = match self.port {
+            Some(_) => host.rsplit_once(':').map_or(host, |(name, _)| name),
+            None => host,
+        };
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost")
+            || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The URL to use: `per_signal` endpoints keep their path, a base gets `v1/<signal>`; gRPC has no path. `insecure` is
+    /// only asked where no scheme is given.
     pub fn url(&self, protocol: Protocol, signal: Signal, per_signal: bool, insecure: bool) -> String {
         let scheme = match (&self.scheme, protocol) {
             (Some(scheme), _) => scheme.as_str(),
@@ -114,6 +127,16 @@ mod tests {
         let endpoint = Endpoint::parse("collector:4317").expect("parses");
         assert_eq!(endpoint.url(Protocol::Grpc, Signal::Traces, false, false), "https://collector:4317");
         assert_eq!(endpoint.url(Protocol::Grpc, Signal::Traces, false, true), "http://collector:4317");
+        for (text, loopback) in [
+            ("127.0.0.1:4317", true),
+            ("localhost:4317", true),
+            ("[::1]:4317", true),
+            ("127.0.0.1.example.com:4317", false),
+            ("localhost.example.com", false),
+            ("10.0.0.1:4317", false),
+        ] {
+            assert_eq!(Endpoint::parse(text).expect(text).is_loopback(), loopback, "{text}");
+        }
         let explicit = Endpoint::parse("http://collector:4317/ignored").expect("parses");
         assert_eq!(explicit.url(Protocol::Grpc, Signal::Traces, false, false), "http://collector:4317");
     }

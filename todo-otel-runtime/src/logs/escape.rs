@@ -36,9 +36,7 @@ pub fn json_string(out: &mut String, text: &str) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if is_unsafe(c) || marks.too_many(c) => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
+                push_units(out, c);
             }
             c => out.push(c),
         }
@@ -46,19 +44,48 @@ pub fn json_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// True for characters that never reach a terminal or a log line as they are: C0, DEL, C1, bidirectional controls,
-/// line and paragraph separators, byte order mark, interlinear annotations, tags.
+/// A whole JSON document: the characters that [`line()`] shows become `\uXXXX`, line breaks between values stay. Only
+/// for text that is JSON already, where such characters stand inside of strings.
+pub fn json(document: &str) -> Cow<'_, str> {
+    if !document.chars().any(|c| is_unsafe(c) && c != '\n') {
+        return Cow::Borrowed(document);
+    }
+    let mut out = String::with_capacity(document.len() + 16);
+    for c in document.chars() {
+        match c {
+            c if is_unsafe(c) && c != '\n' => push_units(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn push_units(out: &mut String, c: char) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        let _ = write!(out, "\\u{unit:04x}");
+    }
+}
+
+/// True for characters that never reach a terminal or a log line as they are: C0, DEL, C1, bidirectional controls, line
+/// and paragraph separators, interlinear annotations, tags, and characters nobody can see (soft hyphen, zero width space,
+/// word joiner, invisible operators, fillers, byte order mark). The two joiners that scripts need stay.
 pub fn is_unsafe(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
+        | '\u{ad}'
         | '\u{61c}'
+        | '\u{115f}' | '\u{1160}'
+        | '\u{180e}'
+        | '\u{200b}'
         | '\u{200e}' | '\u{200f}'
-        | '\u{2028}' | '\u{2029}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
         | '\u{feff}'
+        | '\u{ffa0}'
         | '\u{fff9}'..='\u{fffb}'
+        | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -139,6 +166,7 @@ mod tests {
             ("abc\u{202e}fdp", r"abc\u{202e}fdp"),
             ("x\u{2066}y\u{2069}", r"x\u{2066}y\u{2069}"),
             ("\u{feff}\u{fff9}\u{e0041}", r"\u{feff}\u{fff9}\u{e0041}"),
+            ("pay\u{200b}pal soft\u{ad}hyphen \u{2060}\u{3164}", r"pay\u{200b}pal soft\u{ad}hyphen \u{2060}\u{3164}"),
             ("👩\u{200d}🚀 é ñ 漢字", "👩\u{200d}🚀 é ñ 漢字"),
         ] {
             assert_eq!(line(given), shown);
@@ -162,7 +190,11 @@ mod tests {
             let mut json = String::new();
             json_string(&mut json, &text);
             prop_assert!(!json.chars().any(is_unsafe));
-            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            prop_assert_eq!(&serde_json::from_str::<String>(&json).unwrap(), &text);
+            let whole = serde_json::to_string_pretty(&[&text]).unwrap();
+            let shown = super::json(&whole);
+            prop_assert!(!shown.chars().any(|c| is_unsafe(c) && c != '\n'));
+            prop_assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), vec![text]);
         }
 
         #[test]

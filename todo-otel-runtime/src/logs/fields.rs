@@ -37,9 +37,20 @@ fn event_name(name: &'static str) -> Option<&'static str> {
 fn location(metadata: &'static tracing_core::Metadata<'static>) -> Location {
     Location {
         function: metadata.module_path().unwrap_or_default(),
-        file: metadata.file().unwrap_or_default(),
+        file: metadata.file().map_or("", within_package),
         line: metadata.line().unwrap_or_default(),
     }
+}
+
+/// The path from the package's folder on: code of other packages is compiled from somewhere in the builder's home.
+fn within_package(file: &'static str) -> &'static str {
+    if !file.starts_with('/') && !file.contains(":\\") {
+        return file;
+    }
+    let file_name = || file.rsplit(['/', '\\']).next().unwrap_or_default();
+    let Some(source) = file.rfind("/src/") else { return file_name() };
+    let package = file[..source].rfind('/').map_or(0, |slash| slash + 1);
+    &file[package..]
 }
 
 struct Fields<'a> {
@@ -133,6 +144,25 @@ impl Visit for Fields<'_> {
         self.put("exception.message", message.into_string());
         if value.source().is_some() && self.limits.stacktrace_chars.min(STACKTRACE_BYTES) > 0 {
             self.put("exception.stacktrace", source_chain(value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_of_the_machine_that_built_it() {
+        for (file, shown) in [
+            ("todo-app/src/main.rs", "todo-app/src/main.rs"),
+            (
+                "/home/ann/.cargo/registry/src/index.crates.io-1/hyper-1.0.0/src/client/pool.rs",
+                "hyper-1.0.0/src/client/pool.rs",
+            ),
+            ("/home/ann/project/build.rs", "build.rs"),
+        ] {
+            assert_eq!(within_package(file), shown);
         }
     }
 }

@@ -41,6 +41,20 @@ const OWN_ATTRIBUTES: usize = 9;
 /// Targets that never reach the exporter: they log on threads that suppression does not reach, while they export.
 const REFUSED_TARGETS: [&str; 7] = ["opentelemetry", "hyper", "h2", "tonic", "tower", "reqwest", "rustls"];
 
+/// Libraries below a program that tell more than anybody who looks at the program wants to know: shown from WARN on
+/// unless a directive names them.
+const TALKATIVE: [&str; 12] =
+    ["diesel", "h2", "hyper", "mio", "opentelemetry", "reqwest", "rustls", "tokio", "tonic", "tower", "ureq", "want"];
+
+/// The directives, with those for talkative libraries in front, where later ones for the same target win.
+fn with_quiet_libraries(directives: &str) -> String {
+    let default = directives.split(',').map(str::trim).find(|part| !part.contains(['=', '[']));
+    if !matches!(default, Some("info" | "debug" | "trace")) {
+        return directives.to_owned();
+    }
+    TALKATIVE.iter().map(|target| format!("{target}=warn,")).chain([directives.to_owned()]).collect()
+}
+
 /// A destination with its filter.
 pub(crate) struct Gate {
     /// For `tracing` events.
@@ -53,6 +67,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     fn new(directives: &str) -> Self {
+        let directives = &with_quiet_libraries(directives);
         let filter = EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"));
         let static_part: String =
             directives.split(',').filter(|directive| !directive.contains('[')).collect::<Vec<_>>().join(",");

@@ -37,7 +37,7 @@ pub(crate) fn write(out: &mut String, shaped: &Shaped<'_>, color: bool) {
             }
             AnyValue::String(text) => pair(out, dim, reset, name, text.as_str()),
             AnyValue::Int(int) => pair(out, dim, reset, name, &int.to_string()),
-            AnyValue::Double(double) => pair(out, dim, reset, name, &double.to_string()),
+            AnyValue::Double(double) => pair(out, dim, reset, name, &short(*double)),
             AnyValue::Boolean(flag) => pair(out, dim, reset, name, if *flag { "true" } else { "false" }),
             other => pair(out, dim, reset, name, &format!("{other:?}")),
         }
@@ -69,6 +69,13 @@ pub(crate) fn plain(out: &mut String, record: &Record) {
     out.push('\n');
 }
 
+/// Six decimals are enough for people; what is too small or too large for that stays as it is.
+fn short(double: f64) -> String {
+    let rounded = (double * 1e6).round() / 1e6;
+    let keeps_its_size = rounded != 0.0 && double.abs() < 1e9;
+    if keeps_its_size { rounded.to_string() } else { double.to_string() }
+}
+
 fn pair(out: &mut String, dim: &str, reset: &str, key: &str, value: &str) {
     let _ = write!(out, " {dim}{}={reset}", escape::line(key));
     let shown = escape::line(value);
@@ -86,5 +93,24 @@ fn color_of(severity: Severity) -> &'static str {
         9..=12 => "\u{1b}[32m",
         13..=16 => "\u{1b}[33m",
         _ => "\u{1b}[31m",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_get_no_more_digits_than_they_can_use() {
+        for (double, shown) in [
+            (0.663_999_999_999_999_9, "0.664"),
+            (0.1 + 0.2, "0.3"),
+            (0.0, "0"),
+            (-2.5, "-2.5"),
+            (1e-9, "0.000000001"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(short(double), shown);
+        }
     }
 }

@@ -32,7 +32,7 @@ pub trait ErrorClass {
     fn retryable(&self) -> bool {
         false
     }
-    /// Exit code of a program that ends by it.
+    /// Exit code of a program that ends by it. 129, 130 and 143, which are those of signals, make the outcome `cancelled`.
     fn exit_code(&self) -> Option<u8> {
         None
     }
@@ -83,6 +83,8 @@ pub struct Fault {
     pub expected: bool,
     /// The same call may succeed later, says its class.
     pub retryable: bool,
+    /// The user ended it, says the exit code of its class.
+    pub cancelled: bool,
     /// `exception.type`.
     pub type_name: &'static str,
     /// `exception.message`; empty when the error cannot be displayed.
@@ -138,6 +140,8 @@ fn add_class(fault: &mut Fault, class: &dyn ErrorClass) {
     fault.status = class.db_status_code();
     fault.expected = class.expected();
     fault.retryable = class.retryable();
+    // What a shell shows after SIGHUP, SIGINT and SIGTERM.
+    fault.cancelled = matches!(class.exit_code(), Some(129 | 130 | 143));
 }
 
 /// What a return type says about how a call ended, asked as `(&&&&&&&&returns).look()`.
@@ -245,7 +249,11 @@ impl<'a> Exit<'a> {
 
     #[cold]
     fn failed(&mut self, fault: Box<Fault>) {
-        self.outcome = if fault.expected { Outcome::Expected } else { Outcome::Error };
+        self.outcome = match *fault {
+            Fault { cancelled: true, .. } => Outcome::Cancelled,
+            Fault { expected: true, .. } => Outcome::Expected,
+            _ => Outcome::Error,
+        };
         self.fault = Some(fault);
     }
 

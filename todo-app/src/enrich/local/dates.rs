@@ -1,6 +1,7 @@
 //! Dates as people write them into a title, English only. Times of day are recognised, but only to leave them out.
 
 use super::words::{Word, number};
+use crate::domain::date::{month, weekday};
 use jiff::{
     Span, ToSpan,
     civil::{Date, Weekday},
@@ -162,25 +163,15 @@ fn weekday_at(first: &str, second: &str, before: &str, last: bool, today: Date) 
         _ => (first, 1, false),
     };
     let name = name.strip_suffix("'s").unwrap_or(name);
+    let name = name.strip_suffix('s').filter(|name| name.ends_with("day")).unwrap_or(name);
     let preposition = length == 2
         || matches!(before, "on" | "by" | "before" | "until" | "till" | "due" | "every" | "for" | "from" | "to");
-    let day = match name {
-        "monday" | "mondays" => Weekday::Monday,
-        "tuesday" | "tuesdays" | "tues" => Weekday::Tuesday,
-        "wednesday" | "wednesdays" => Weekday::Wednesday,
-        "thursday" | "thursdays" | "thurs" => Weekday::Thursday,
-        "friday" | "fridays" => Weekday::Friday,
-        "saturday" | "saturdays" => Weekday::Saturday,
-        "sunday" | "sundays" => Weekday::Sunday,
-        "mon" if preposition || last => Weekday::Monday,
-        "tue" if preposition || last => Weekday::Tuesday,
-        "wed" if preposition || last => Weekday::Wednesday,
-        "thu" | "thur" if preposition || last => Weekday::Thursday,
-        "fri" if preposition || last => Weekday::Friday,
-        "sat" if preposition => Weekday::Saturday,
-        "sun" if preposition => Weekday::Sunday,
-        _ => return None,
+    let is_clear = match name {
+        "sat" | "sun" => preposition,
+        "mon" | "tue" | "wed" | "thu" | "thur" | "fri" => preposition || last,
+        _ => true,
     };
+    let day = weekday(name).filter(|_| is_clear)?;
     let date = if next {
         // "Next Friday" is the one of the week that starts on the coming Monday.
         upcoming(next_monday(today)?, day)?
@@ -188,27 +179,6 @@ fn weekday_at(first: &str, second: &str, before: &str, last: bool, today: Date) 
         today.nth_weekday(1, day).ok()?
     };
     Some((date, length, if next { 0.8 } else { 0.9 }))
-}
-
-fn month(name: &str) -> Option<i8> {
-    const NAMES: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    let position = NAMES
-        .iter()
-        .position(|full| name == *full || name == &full[..3] || (name == "sept" && *full == "september"))?;
-    i8::try_from(position + 1).ok()
 }
 
 /// `1st`, `2nd`, `15th`, `15`; the last one only where `bare` allows it.

@@ -52,6 +52,12 @@ pub(super) fn resolve(layers: &mut Layers, role: Role) -> LogsConfig {
     }
 }
 
+/// Everything at DEBUG; what `configured` says of single targets stays.
+pub(super) fn debug(configured: &str) -> String {
+    let named = configured.split(',').map(str::trim).filter(|part| part.contains(['=', '[']));
+    std::iter::once("debug").chain(named).collect::<Vec<_>>().join(",")
+}
+
 /// A level in any case, or directives. A lone word that is no level would silently be taken for a target.
 pub(super) fn filter(text: &str) -> Result<String, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

@@ -275,8 +275,8 @@ fn exporter_list(
 fn apply_flags(config: &mut Config, layers: &mut Layers, flags: Flags) {
     if flags.verbose || flags.debug {
         let flag = if flags.debug { "--debug" } else { "--verbose" };
-        config.logs.filter = "debug".to_owned();
-        config.logs.console_filter = "debug".to_owned();
+        config.logs.filter = logs::debug(&config.logs.filter);
+        config.logs.console_filter = logs::debug(&config.logs.console_filter);
         config.logs.console = Some(if flags.debug { LogFormat::Json } else { LogFormat::Console });
         config.logs.span_events = flags.debug;
         layers.origin("{APP}_LOG_LEVEL", Source::Flag(flag.to_owned()));

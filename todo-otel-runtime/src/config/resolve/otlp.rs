@@ -18,7 +18,7 @@ const HEADERS: &str = "OTEL_EXPORTER_OTLP_*HEADERS";
 
 pub(super) fn resolve(layers: &mut Layers, role: Role, signal: Signal, secrets: &mut Secrets) -> OtlpConfig {
     let cli = role == Role::Cli;
-    let insecure = layers.parse_for("OTEL_EXPORTER_OTLP_*INSECURE", signal, boolean).unwrap_or(false);
+    let insecure = layers.parse_for("OTEL_EXPORTER_OTLP_*INSECURE", signal, boolean);
     let protocol = layers.parse_for(PROTOCOL, signal, protocol);
     let (endpoint, protocol, origin) = endpoint(layers, signal, protocol, insecure);
     if let Some(url) = &endpoint
@@ -67,7 +67,7 @@ fn endpoint(
     layers: &mut Layers,
     signal: Signal,
     named: Option<Protocol>,
-    insecure: bool,
+    insecure: Option<bool>,
 ) -> (Option<String>, Protocol, Option<Source>) {
     let fallback = named.unwrap_or(Protocol::HttpProtobuf);
     let Some(found) = layers.candidates(ENDPOINT, Some(signal)).into_iter().next() else {
@@ -90,6 +90,8 @@ fn endpoint(
         return (None, fallback, None);
     }
     let per_signal = found.source == Source::Env(table::signal_name(ENDPOINT, signal));
+    // Nobody between this machine and itself: without a scheme encryption there has to be asked for.
+    let insecure = insecure.unwrap_or_else(|| parsed.is_loopback());
     let url = parsed.url(protocol, signal, per_signal, insecure);
     if url.starts_with("https://") && !cfg!(feature = "tls") {
         layers.error(

@@ -174,7 +174,10 @@ impl SpanState {
             Outcome::Panic => Some("panic"),
             _ => fault.as_ref().map(|fault| fault.class),
         };
-        let failure = class.map(|class| Failure { class, status: fault.as_ref().and_then(|fault| fault.status) });
+        // A call that was called off is no error of any class.
+        let failure = class
+            .filter(|_| outcome != Outcome::Cancelled)
+            .map(|class| Failure { class, status: fault.as_ref().and_then(|fault| fault.status) });
         if self.has(MEASURED)
             && let Some(site) = self.site.get()
         {
