@@ -27,6 +27,8 @@ fn bad_values_are_refused_and_nothing_is_stored() {
         (&["add", &long], "501 characters, at most 500"),
         (&["add", "t", "--due", "2026-02-30"], "does not exist in the calendar"),
         (&["add", "t", "--due", "someday"], "is not a date"),
+        (&["add", "t", "--due", "in -3 days"], "is not a date"),
+        (&["list", "--db", ""], "a value is required for '--db <FILE>'"),
         (&["add", "t", "--priority", "urgent"], "is no priority"),
         (&["add", "t", "--tag", "two words"], "no blanks"),
         (&["add", "t", "--project", " "], "project is empty"),
@@ -81,10 +83,50 @@ fn errors_have_a_shape_for_programs() {
     }
 }
 
+/// From the Unicode tables, beside the product's own list: `Cc`, `Zl`, `Zp`, and of `Cf` and the default ignorables what
+/// reorders, hides or cannot be seen. The joiners, which scripts and emoji need, are none of these.
+fn is_obeyed_or_unseen(c: char) -> bool {
+    const RANGES: [(u32, u32); 16] = [
+        (0x0, 0x1f),
+        (0x7f, 0x9f),
+        (0xad, 0xad),
+        (0x61c, 0x61c),
+        (0x115f, 0x1160),
+        (0x180e, 0x180e),
+        (0x200b, 0x200b),
+        (0x200e, 0x200f),
+        (0x2028, 0x202e),
+        (0x2060, 0x206f),
+        (0x3164, 0x3164),
+        (0xfeff, 0xfeff),
+        (0xffa0, 0xffa0),
+        (0xfff9, 0xfffb),
+        (0x1d173, 0x1d17a),
+        (0xe0000, 0xe007f),
+    ];
+    RANGES.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(c)))
+}
+
+#[test]
+fn every_such_character_is_shown_instead_of_obeyed() {
+    let home = Home::new();
+    let all: Vec<char> = (1..=0x10_ffff).filter_map(char::from_u32).filter(|c| is_obeyed_or_unseen(*c)).collect();
+    let mut todo = 0;
+    for part in all.chunks(400) {
+        home.ok(&["add", &format!("x{}x", part.iter().collect::<String>()), "--no-enrich"]);
+        todo += 1;
+    }
+    for format in [&["list"][..], &["list", "--json"], &["show", &todo.to_string()]] {
+        let shown = home.ok(format);
+        let raw: Vec<char> = shown.chars().filter(|c| is_obeyed_or_unseen(*c) && *c != '\n').collect();
+        assert!(raw.is_empty(), "{format:?}: {raw:?}");
+    }
+}
+
 #[test]
 fn escape_sequences_reach_neither_terminal_nor_reader_raw() {
     let home = Home::new();
-    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m \u{202e}txt.exe\u{2066} a\rb\u{e0041}";
+    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m \u{202e}txt.exe\u{2066} a\rb\u{e0041} \u{200b}\u{ad}\u{2060}\u{3164}\u{feff}";
     let mut seen = home.ok(&["add", evil, "--tag", "x\u{202e}y", "--project", evil, "--description", evil]);
     for arguments in [
         &["list"][..],
@@ -103,7 +145,7 @@ fn escape_sequences_reach_neither_terminal_nor_reader_raw() {
     seen.push_str(&home.run(&["show", evil, "--json"]).stderr);
     seen.push_str(&home.run(&["list", "--db", &format!("/nonexistent/{evil}/x")]).stderr);
     assert!(seen.contains("\\u{1b}"), "shown, not dropped: {seen}");
-    let raw: Vec<char> = seen.chars().filter(|c| todo_app::output::is_dangerous(*c) && *c != '\n').collect();
+    let raw: Vec<char> = seen.chars().filter(|c| is_obeyed_or_unseen(*c) && *c != '\n').collect();
     assert!(raw.is_empty(), "{raw:?} in {seen:?}");
     assert_eq!(home.json(&["show", "1"])["todo"]["title"], evil, "stored as it was typed");
 }
@@ -154,23 +196,55 @@ fn a_damaged_file_is_reported_as_such() {
 }
 
 #[test]
-fn a_read_only_database_can_be_read_but_not_written() {
+fn a_database_that_cannot_be_written_can_be_read() {
+    use std::os::unix::fs::PermissionsExt;
     let home = Home::new();
     home.ok(&["add", "one", "--no-enrich"]);
     let folder = home.database().parent().unwrap().to_owned();
-    if rustix::process::geteuid().is_root() {
-        otlp_test_support::not_run("a_read_only_database_can_be_read_but_not_written", "a user that is not root");
-        return;
-    }
-    let set = |mode: u32| {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(home.database(), fs::Permissions::from_mode(mode)).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(mode | (mode & 0o400) >> 2)).unwrap();
+    let set = |file: u32, directory: u32| {
+        fs::set_permissions(home.database(), fs::Permissions::from_mode(file)).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(directory)).unwrap();
     };
-    set(0o400);
-    let said = home.fails(4, &["add", "two", "--no-enrich"]);
-    set(0o700);
-    assert!(said.contains("cannot be written"), "{said}");
+    for (file, directory, named) in
+        [(0o400, 0o700, home.database()), (0o600, 0o500, folder.clone()), (0o400, 0o500, home.database())]
+    {
+        set(file, directory);
+        for arguments in [&["list"][..], &["show", "1"], &["stats"], &["suggestions"], &["export"]] {
+            let run = home.unprivileged(arguments);
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{file:o} {directory:o} {arguments:?}");
+            assert!(arguments[0] != "list" || run.stdout.contains("one"), "{}", run.stdout);
+        }
+        for arguments in [&["add", "two", "--no-enrich"][..], &["complete", "1"], &["undo"]] {
+            let run = home.unprivileged(arguments);
+            assert_eq!((run.code, run.stdout.as_str()), (Some(4), ""), "{file:o} {directory:o} {arguments:?}");
+            let expected = format!("{} cannot be written", named.display());
+            assert!(run.stderr.contains(&expected) && run.stderr.contains("hint:"), "{}", run.stderr);
+        }
+    }
+    set(0o600, 0o700);
+    assert_eq!(home.json(&["list"])["todos"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn looking_into_a_named_database_does_not_make_it() {
+    let home = Home::new();
+    for verb in [&["list"][..], &["show", "1"], &["stats"], &["export"], &["suggestions"]] {
+        let said = home.fails(4, &[verb, &["--db", "none/such/list.db"]].concat());
+        assert!(said.contains("none/such/list.db: there is no such file"), "{said}");
+    }
+    assert!(!home.path().join("none").exists());
+    home.ok(&["add", "one", "--no-enrich", "--db", "none/such/list.db"]);
+    assert!(home.ok(&["list", "--db", "none/such/list.db"]).contains("one"));
+}
+
+#[test]
+fn what_changes_nothing_says_so() {
+    let home = Home::new();
+    home.ok(&["add", "one", "--no-enrich"]);
+    assert_eq!(home.ok(&["reopen", "1"]), "Open already #1 one\n");
+    home.ok(&["complete", "1"]);
+    assert_eq!(home.ok(&["complete", "1"]), "Done already #1 one\n");
+    assert_eq!(home.ok(&["reopen", "1"]), "Open again #1 one\n");
 }
 
 #[test]
@@ -205,6 +279,12 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
     assert!(!home.ok(&["list"]).contains('\u{1b}'));
     assert!(home.ok(&["list", "--color", "always"]).contains("\u{1b}[1;31m"));
     assert!(!home.ok(&["list", "--color", "always", "--json"]).contains('\u{1b}'));
+    assert!(home.on_terminal(home.command(["list"])).contains("\u{1b}[1;31m"), "a terminal");
+    for quiet in [("NO_COLOR", "1"), ("TODO_COLOR", "never")] {
+        let mut command = home.command(["list"]);
+        command.env(quiet.0, quiet.1);
+        assert!(!home.on_terminal(command).contains('\u{1b}'), "{quiet:?}");
+    }
     let output = home.command(["list"]).env("TODO_COLOR", "always").env("NO_COLOR", "1").output().unwrap();
     assert!(output.stdout.contains(&0x1b), "the program's own variable is the more exact wish");
 }

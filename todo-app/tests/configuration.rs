@@ -74,7 +74,8 @@ fn nothing_configured_means_the_local_rules_and_the_usual_places() {
     assert_eq!(config.database.url, home.path(".local/share/todo/todo.db").display().to_string());
     assert_eq!(config.ui.color, Color::Auto);
     assert!(config.file.is_none() && config.warnings.is_empty());
-    assert!(config.rows().iter().all(|row| row.source == Source::Default));
+    assert_eq!(home.row("ai.provider").source.to_string(), "auto");
+    assert!(config.rows().iter().all(|row| row.key == "ai.provider" || row.source == Source::Default));
 }
 
 #[test]
@@ -89,6 +90,8 @@ fn auto_takes_the_vendor_whose_key_or_address_is_set() {
         let home = variables.iter().fold(home(), |home, name| home.env(name, "http://localhost:1"));
         let ai = home.load().unwrap().ai;
         assert_eq!((ai.vendor, ai.model.as_str()), (vendor, model), "{variables:?}");
+        let decisive = variables.iter().find(|name| name.starts_with("OPENAI")).unwrap_or(&variables[0]);
+        assert_eq!(home.row("ai.provider").source.to_string(), *decisive);
     }
     let empty = home().env("OPENAI_API_KEY", "");
     assert_eq!(empty.load().unwrap().ai.vendor, Vendor::Local, "empty counts as unset");
@@ -262,7 +265,7 @@ fn the_template_is_valid_changes_nothing_and_shows_real_defaults() {
     let fresh = home().file(TEMPLATE);
     let config = fresh.load().unwrap();
     assert_eq!(config.warnings, Vec::<String>::new());
-    assert!(config.rows().iter().all(|row| row.source == Source::Default));
+    assert!(config.rows().iter().all(|row| matches!(row.source, Source::Default | Source::Auto)));
 
     // With every setting switched on, nothing is unknown and every value but the place of the database is the default.
     let active: Vec<String> = TEMPLATE

@@ -7,10 +7,13 @@ use std::{
 
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, KeyValue, any_value::Value},
-    metrics::v1::{Metric, metric::Data, number_data_point},
+    metrics::v1::{Metric, NumberDataPoint, metric::Data, number_data_point},
     trace::v1::Span,
 };
-use otlp_test_support::{Receiver, Seen};
+use otlp_test_support::{
+    Receiver, Seen,
+    peer::{Answer, Peer},
+};
 
 mod common;
 use common::{Home, Run};
@@ -65,25 +68,31 @@ fn complete(seen: &Seen) -> bool {
         })
 }
 
+/// Runs the main job once; how long after its end everything was at the receiver.
+fn add_and_wait(receiver: &Receiver, endpoint: &str, protocol: &str) -> Duration {
+    receiver.reset();
+    let home = Home::new();
+    // The schema is made by another command, so that the tree is that of everyday use.
+    home.ok(&["list"]);
+    let output = exporting(&home, endpoint, &["add", "Buy milk tomorrow"])
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+        .output()
+        .unwrap();
+    let ended = Instant::now();
+    let run = Run::from(output);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{protocol}");
+    assert!(receiver.wait_for(complete, Duration::from_secs(20)), "{protocol}: {:?}", receiver.seen());
+    ended.elapsed()
+}
+
 #[test]
 fn a_single_command_brings_all_three_signals_over_both_protocols() {
     let receiver = Receiver::start();
     for (endpoint, protocol) in [(receiver.http_url(), "http/protobuf"), (receiver.grpc_url(), "grpc")] {
-        receiver.reset();
-        let home = Home::new();
-        // The schema is made by another command, so that the tree is that of everyday use.
-        home.ok(&["list"]);
-        let started = Instant::now();
-        let output = exporting(&home, &endpoint, &["add", "Buy milk tomorrow"])
-            .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
-            .output()
-            .unwrap();
-        let ended = Instant::now();
-        let run = Run::from(output);
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{protocol}");
-        assert!(receiver.wait_for(complete, Duration::from_secs(20)), "{protocol}: {:?}", receiver.seen());
-        let arrived = Instant::now();
-        eprintln!("{protocol}: ran {:?}, all signals {:?} after its end", ended - started, arrived - ended);
+        // The child that delivers leaves the processor to everybody else: on a busy machine one run of several counts.
+        let times: Vec<Duration> = (0..5).map(|_| add_and_wait(&receiver, &endpoint, protocol)).collect();
+        let fastest = times.iter().min().unwrap();
+        assert!(*fastest <= Duration::from_secs(2), "{protocol}: all signals after {times:?}");
 
         let seen = receiver.seen();
         let spans = seen.spans();
@@ -223,6 +232,152 @@ fn telemetry_changes_neither_output_nor_code_nor_data() {
     assert_eq!(collect(Some(nobody), &["--no-telemetry"]), expected);
 }
 
+/// Opens connections and never says a word.
+fn black_hole() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+#[test]
+fn a_receiver_that_never_answers_holds_no_command() {
+    const EXIT_BUDGET: Duration = Duration::from_millis(250);
+    const BUSY_MACHINE: Duration = Duration::from_secs(8);
+    let (_hole, address) = black_hole();
+    for protocol in ["http/protobuf", "grpc"] {
+        for ci in [None, Some("true")] {
+            let home = Home::new();
+            let mut command = exporting(&home, &format!("http://{address}"), &["add", "x", "--no-enrich"]);
+            command.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol).env("OTEL_EXPORTER_OTLP_TIMEOUT", "60000");
+            if let Some(ci) = ci {
+                command.env("CI", ci);
+            }
+            let started = Instant::now();
+            let run = Run::from(command.output().unwrap());
+            let took = started.elapsed();
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{protocol} {ci:?}");
+            assert!(took < EXIT_BUDGET + BUSY_MACHINE, "{protocol} {ci:?}: {took:?}");
+        }
+    }
+}
+
+#[test]
+fn port_4317_without_a_protocol_means_grpc() {
+    let Ok(probe) = std::net::TcpListener::bind("127.0.0.1:4317") else {
+        otlp_test_support::not_run("port_4317_without_a_protocol_means_grpc", "port 4317, which somebody else has");
+        return;
+    };
+    drop(probe);
+    let receiver = Receiver::on("127.0.0.1:0", "127.0.0.1:4317");
+    // Without a scheme nothing is encrypted on the way from this machine to itself.
+    for endpoint in ["http://127.0.0.1:4317", "127.0.0.1:4317", "localhost:4317"] {
+        receiver.reset();
+        let home = Home::new();
+        home.ok(&["list"]);
+        assert!(exporting(&home, endpoint, &["list"]).output().unwrap().status.success());
+        let arrived = receiver.wait_for(|seen| seen.span("todo.command.list").is_some(), Duration::from_secs(20));
+        assert!(arrived, "{endpoint}");
+    }
+}
+
+#[test]
+fn an_interrupted_command_is_cancelled_and_no_error() {
+    let receiver = Receiver::start();
+    let vendor = Peer::start([Answer::silence()]);
+    let home = Home::new();
+    home.ok(&["list"]);
+    let child = exporting(&home, &receiver.http_url(), &["add", "Buy milk"])
+        .env("OPENAI_BASE_URL", vendor.url())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    let mut child = child.unwrap();
+    assert!(vendor.wait_for(1, Duration::from_secs(20)), "the vendor is asked");
+    let pid = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(2));
+    assert!(receiver.wait_for(complete, Duration::from_secs(20)), "{:?}", receiver.seen());
+    let seen = receiver.seen();
+    let spans = seen.spans();
+    let root = named(&spans, "todo.command.add");
+    assert_eq!(text(&root.attributes, "outcome"), Some("cancelled"));
+    assert_eq!(text(&root.attributes, "error.type"), Some("interrupted"));
+    assert_eq!(int(&root.attributes, "process.exit.code"), Some(130));
+    assert_eq!(root.status.as_ref().map(|status| status.code), Some(2), "its exit code is not 0");
+    if let Some(Data::Sum(errors)) = metric(&seen, "todo.command.errors").and_then(|metric| metric.data) {
+        let counted = |point: &&NumberDataPoint| point.value != Some(number_data_point::Value::AsInt(0));
+        assert_eq!(errors.data_points.iter().filter(counted).count(), 0, "{errors:?}");
+    }
+    assert!(seen.log_records().iter().all(|record| record.severity_number < 17), "{:?}", seen.log_records());
+}
+
+#[test]
+fn attempts_at_a_vendor_are_remarks_and_their_failure_is_told_once() {
+    let receiver = Receiver::start();
+    let home = Home::new();
+    home.configure("[ai]\nbudget = \"1s\"\n");
+    let output = exporting(&home, &receiver.http_url(), &["add", "Buy milk", "--verbose"])
+        .env("OPENAI_BASE_URL", "http://127.0.0.1:9")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(receiver.wait_for(complete, Duration::from_secs(20)), "{:?}", receiver.seen());
+    let records = receiver.seen().log_records();
+    let severities = |event: &str| -> Vec<i32> {
+        records.iter().filter(|record| record.event_name == event).map(|record| record.severity_number).collect()
+    };
+    let attempts = severities("http.client.request.exception");
+    assert!(!attempts.is_empty() && attempts.iter().all(|severity| *severity == 5), "{attempts:?}");
+    assert_eq!(severities("gen_ai.client.operation.exception"), [13]);
+}
+
+#[test]
+fn what_does_not_parse_opens_no_file() {
+    let receiver = Receiver::start();
+    let home = Home::new();
+    for (arguments, code) in [(&["frobnicate"][..], 2), (&["list", "--nope"], 2), (&["--help"], 0), (&["--version"], 0)]
+    {
+        assert_eq!(exporting(&home, &receiver.http_url(), arguments).output().unwrap().status.code(), Some(code));
+    }
+    home.wait_until_alone();
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    assert!(receiver.seen().requests.is_empty());
+}
+
+#[test]
+fn a_container_has_neither_session_nor_anybody_to_leave_things_to() {
+    let in_namespace = |home: &Home, arguments: &[&str]| {
+        let mut command = home.started_by("unshare");
+        command.env("PATH", "/usr/bin:/bin").args(["--pid", "--fork", "--mount-proc"]).args(arguments);
+        command
+    };
+    let home = Home::new();
+    let works = in_namespace(&home, &["true"]).output().is_ok_and(|output| output.status.success());
+    if !works {
+        let missing = "the right to make a PID namespace (root), or `unshare`";
+        otlp_test_support::not_run("a_container_has_neither_session_nor_anybody_to_leave_things_to", missing);
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_todo");
+    let receiver = Receiver::start();
+    let script = r#""$0" list --no-telemetry && "$0" "$@"; exit $?"#;
+    for how in [&[program][..], &["sh", "-c", script, program]] {
+        receiver.reset();
+        // The first process of a namespace ends all others with it: what it sends, it sends itself, in 200 ms. A busy
+        // machine may need several runs for that; what one did not send, the next one does.
+        let arrived = (0..10).any(|_| {
+            let arguments = [how, &["add", "x", "--no-enrich"]].concat();
+            let mut command = in_namespace(&home, &arguments);
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url());
+            let run = Run::from(command.output().unwrap());
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{how:?}");
+            let limit = if how.len() == 1 { Duration::ZERO } else { Duration::from_secs(2) };
+            receiver.wait_for(|seen| seen.span("todo.command.add").is_some(), limit)
+        });
+        assert!(arrived || how.len() > 1, "{how:?}");
+    }
+}
+
 #[test]
 fn nothing_is_sent_unasked() {
     let receiver = Receiver::start();
@@ -231,6 +386,7 @@ fn nothing_is_sent_unasked() {
         exporting(&home, &receiver.http_url(), &["add", "x", "--no-enrich", "--no-telemetry"]).output().unwrap();
     assert!(output.status.success());
     home.ok(&["list"]);
+    home.wait_until_alone();
     assert!(!home.path().join("state/todo/telemetry/spool").exists());
     assert!(receiver.seen().requests.is_empty());
 }

@@ -17,7 +17,7 @@ pub fn tell(report: &ShutdownReport, config: &Config) {
     match spools.iter().filter(|spool| spool.failures > 0).max_by_key(|spool| spool.failures) {
         Some(failing) => tracing::warn!("{}", trouble(failing)),
         None if lost > 0 => tracing::warn!(delivered, spooled, lost, "telemetry was lost"),
-        None if spooled > 0 => tracing::debug!(spooled, "telemetry is on disk; a child process delivers it"),
+        None if spooled > 0 => tracing::debug!(spooled, "telemetry is on disk for its delivery"),
         None => tracing::debug!(delivered, "telemetry is delivered"),
     }
 }

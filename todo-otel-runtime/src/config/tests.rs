@@ -466,3 +466,21 @@ fn another_program_has_its_own_names() {
     let runtime = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/table.rs");
     assert!(!std::fs::read_to_string(runtime).expect("read").contains("\"TODO_"));
 }
+
+#[test]
+fn a_way_from_this_machine_to_itself_needs_no_scheme() {
+    for (endpoint, insecure, url) in [
+        ("127.0.0.1:4317", None, "http://127.0.0.1:4317"),
+        ("localhost:4317", None, "http://localhost:4317"),
+        ("[::1]:4317", None, "http://[::1]:4317"),
+        ("127.0.0.1:4317", Some("false"), "https://127.0.0.1:4317"),
+        ("collector:4317", None, "https://collector:4317"),
+        ("collector:4317", Some("true"), "http://collector:4317"),
+    ] {
+        let mut variables = vec![("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)];
+        variables.extend(insecure.map(|insecure| ("OTEL_EXPORTER_OTLP_INSECURE", insecure)));
+        let config = resolve(Role::Cli, &variables);
+        assert_eq!(config.otlp[0].endpoint.as_deref(), Some(url), "{endpoint} {insecure:?}");
+        assert_eq!(config.otlp[0].protocol, Protocol::Grpc, "{endpoint}: port 4317 is that of gRPC");
+    }
+}

@@ -244,3 +244,20 @@ pub(crate) fn note_panic(info: &PanicHookInfo<'_>) {
 fn last_panic() -> Option<String> {
     PANIC.try_with(|last| last.try_borrow().ok().and_then(|last| last.clone())).ok().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remark_keeps_no_report_back_and_a_report_no_remark() {
+        let fault = Fault { message: "no such todo".into(), ..Fault::default() };
+        for remark in [true, false] {
+            assert!(!is_repeated(7, &fault, remark), "{remark}");
+            assert!(is_repeated(7, &fault, remark), "{remark}");
+        }
+        let outer = Fault { message: "cannot save".into(), sources: vec!["no such todo".into()], ..Fault::default() };
+        assert!(is_repeated(7, &outer, false), "its cause was told");
+        assert!(!is_repeated(8, &outer, false), "another trace");
+    }
+}

@@ -214,6 +214,36 @@ fn an_error_is_told_by_the_best_that_its_type_can_say() {
 }
 
 #[test]
+fn what_a_signal_ended_is_cancelled_with_a_class_and_the_status_of_its_exit_code() {
+    #[derive(Debug)]
+    struct Interrupted(u8);
+    impl std::fmt::Display for Interrupted {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("interrupted")
+        }
+    }
+    impl std::error::Error for Interrupted {}
+    impl crate::ErrorClass for Interrupted {
+        fn class(&self) -> &'static str {
+            "interrupted"
+        }
+        fn exit_code(&self) -> Option<u8> {
+            Some(self.0)
+        }
+    }
+    let capture = capture();
+    _ = traced!(site!("by-signal"), Err::<(), _>(Interrupted(130)));
+    _ = traced!(site!("by-itself"), Err::<(), _>(Interrupted(1)));
+    let spans = capture.spans();
+    for (name, outcome) in [("by-signal", "cancelled"), ("by-itself", "error")] {
+        let span = named(&spans, name);
+        assert!(matches!(span.status, Status::Error { .. }), "{name}");
+        assert_eq!(attribute(span, "outcome"), Some(outcome.into()), "{name}");
+        assert_eq!(attribute(span, "error.type"), Some("interrupted".into()), "{name}");
+    }
+}
+
+#[test]
 fn a_panic_ends_every_span_it_unwinds_through_and_no_other() {
     struct OnDrop;
     impl Drop for OnDrop {
