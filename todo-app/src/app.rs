@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     output::{Output, text::View},
     signals::Signals,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// What a command works with. Store and enricher are made at first use, so that `todo version` needs neither.

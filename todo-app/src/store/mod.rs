@@ -2,7 +2,10 @@
 //! an immediate one, so that it waits for the lock instead of failing half-way. The queries are the same for SQLite and
 //! PostgreSQL; what differs is in `sqlite`, `postgres`, `conn` and the migrations. Not here: any decision about todos.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use todo_otel_runtime::{metrics::Observer, set_attribute};
 

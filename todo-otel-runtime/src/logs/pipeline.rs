@@ -343,15 +343,7 @@ impl Pipeline {
         if wanted.console
             && let Some(console) = &self.console
         {
-            let shaped = Shaped {
-                record: &record,
-                correlation,
-                service: &self.service,
-                version: &self.version,
-                user_context: &self.user_context,
-                words: &self.words,
-                details: console.details,
-            };
+            let shaped = self.shaped(&record, correlation, console);
             let mut line = String::with_capacity(256);
             match console.format {
                 LogFormat::Json => json::write(&mut line, &shaped),
@@ -363,6 +355,18 @@ impl Pipeline {
             && let Some(export) = &self.export
         {
             self.export(export, record, correlation);
+        }
+    }
+
+    fn shaped<'a>(&'a self, record: &'a Record, correlation: Correlation, console: &Console) -> Shaped<'a> {
+        Shaped {
+            record,
+            correlation,
+            service: &self.service,
+            version: &self.version,
+            user_context: &self.user_context,
+            words: &self.words,
+            details: console.details,
         }
     }
 
@@ -452,8 +456,15 @@ impl Pipeline {
             return;
         }
         self.limits.apply(&mut record, &self.redactor, 0);
-        let mut line = format!("telemetry: {}: ", severity_text(record.severity).to_ascii_lowercase());
-        text::plain(&mut line, &record);
+        let mut line = String::new();
+        match self.console.as_ref().filter(|console| console.format == LogFormat::Json) {
+            // Whoever reads objects gets objects.
+            Some(console) => json::write(&mut line, &self.shaped(&record, Correlation::default(), console)),
+            None => {
+                line.push_str(&format!("telemetry: {}: ", severity_text(record.severity).to_ascii_lowercase()));
+                text::plain(&mut line, &record);
+            }
+        }
         (self.out)(&line);
     }
 
