@@ -250,14 +250,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_remark_keeps_no_report_back_and_a_report_no_remark() {
+    fn what_was_told_quietly_keeps_no_loud_report_back() {
         let fault = Fault { message: "no such todo".into(), ..Fault::default() };
-        for remark in [true, false] {
-            assert!(!is_repeated(7, &fault, remark), "{remark}");
-            assert!(is_repeated(7, &fault, remark), "{remark}");
+        for loudness in [Loudness::Quiet, Loudness::Loud] {
+            assert!(!is_repeated(7, &fault, loudness), "{loudness:?}");
+            assert!(is_repeated(7, &fault, loudness), "{loudness:?}");
         }
         let outer = Fault { message: "cannot save".into(), sources: vec!["no such todo".into()], ..Fault::default() };
-        assert!(is_repeated(7, &outer, false), "its cause was told");
-        assert!(!is_repeated(8, &outer, false), "another trace");
+        assert!(is_repeated(7, &outer, Loudness::Loud), "its cause was told");
+        assert!(!is_repeated(8, &outer, Loudness::Loud), "another trace");
     }
 }
