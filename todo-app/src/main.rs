@@ -56,6 +56,10 @@ fn main() -> ExitCode {
         Command::Telemetry(args) => args.action == TelemetryAction::Mark,
         _ => true,
     };
+    // With `prometheus` among the exporters it serves from the start.
+    let serves = matches!(&cli.command, Command::Worker(worker) if !worker.once)
+        && !config.metrics.exporters.contains(&telemetry::ExporterKind::Prometheus);
+    let (host, port) = (config.metrics.prometheus_host.clone(), config.metrics.prometheus_port);
     let telemetry = match todo_otel_runtime::init(config) {
         Ok(telemetry) => telemetry,
         // A command does its work without; a worker nobody can observe is not started.
@@ -69,6 +73,9 @@ fn main() -> ExitCode {
             Telemetry::off()
         }
     };
+    if serves && let Err(error) = telemetry.serve() {
+        app.out.warning(&format!("no page for scrapers and health checks on {host}:{port}: {error}"));
+    }
     let result = todo_app::run(cli, &mut app);
     if let Err(error) = &result {
         app.out.error(error);

@@ -7,6 +7,8 @@ use crate::{
     metrics::{
         Definition, Instrument, InstrumentKind, MetricsMeta, NumberKind, Role, merge,
         model::{Attributes, Data, HistogramPoint, Metric, Num, Point, PointTemporality, Snapshot, Value},
+        site,
+        views::{self, Buckets},
     },
     record::{callsite::Callsite, meta::Meta},
 };
@@ -175,14 +177,17 @@ pub(crate) fn seed_sites(snapshot: &mut Snapshot) {
             }
             for outcome in outcomes {
                 for attributes in combinations(&labels, *outcome) {
-                    let scope = snapshot.scope(&meta.package.into(), &meta.version.into());
-                    let data = match instrument.role {
-                        Role::Duration => zero_histogram(attributes, instrument.bounds),
-                        Role::Calls | Role::Errors => zero_sum(attributes),
+                    let selected = site::selected(instrument, (meta.package, meta.version));
+                    let data = match (instrument.role, views::buckets(selected, instrument.bounds)) {
+                        (Role::Duration, Buckets::Explicit(bounds)) => zero_histogram(attributes, &bounds),
+                        (Role::Duration, Buckets::Exponential(..)) => continue,
+                        (Role::Calls | Role::Errors, _) => zero_sum(attributes),
                     };
                     let (name, unit) = (instrument.name.into(), instrument.unit.into());
                     let metric = Metric { name, unit, description: instrument.description.into(), data };
-                    merge::into_scope(scope, metric);
+                    if let Some(metric) = views::apply(selected, metric) {
+                        merge::into_scope(snapshot.scope(&meta.package.into(), &meta.version.into()), metric);
+                    }
                 }
             }
         }

@@ -28,9 +28,9 @@ use crate::{
         clock::{self, Anchor},
         local,
         outcome::Outcome,
-        red::{Failure, Series, SpanRef},
+        red::{Series, SpanRef},
         ring::Ring,
-        span::{LOCAL_ROOT, SAMPLED},
+        span::{LOCAL_ROOT, REMOTE_PARENT, SAMPLED},
         wire,
     },
 };
@@ -65,6 +65,7 @@ pub(crate) struct Core {
     pub(crate) last_export: Instant,
     cut: Cut,
     ended: u64,
+    started: [[u64; 2]; 3],
     unfinished: u64,
     dropped_by_ended_rings: u64,
     dropped_before: u64,
@@ -102,6 +103,8 @@ pub struct Counts {
     pub unfinished: u64,
     /// Attributes, events and links cut off, and values shortened.
     pub cut: u64,
+    /// Recorded spans by the origin of their parent (none, local, remote) and by the head decision (not sampled, sampled).
+    pub started: [[u64; 2]; 3],
 }
 
 /// Spans of captures, by tag.
@@ -161,6 +164,7 @@ impl Core {
             last_export: Instant::now(),
             cut: Cut::default(),
             ended: 0,
+            started: Default::default(),
             unfinished: 0,
             dropped_by_ended_rings: 0,
             dropped_before: dropped_by(&local::rings()) + local::ringless() + lane::spans_dropped(),
@@ -246,6 +250,12 @@ impl Core {
 
     fn add(&mut self, ended: &Ended) {
         self.ended += 1;
+        let origin = match ended.parent {
+            0 => 0,
+            _ if ended.has(REMOTE_PARENT) => 2,
+            _ => 1,
+        };
+        self.started[origin][usize::from(ended.has(SAMPLED))] += 1;
         let opened = if self.open.is_empty() { None } else { self.open.remove(&ended.id) };
         let Some(shape) = self.shapes.get(ended.site as usize) else { return };
         let mut known = self.early.take(ended.id);
@@ -317,22 +327,20 @@ impl Core {
     fn keep_all(&mut self, kept: Vec<Held>) {
         for held in kept {
             if let Some(ended) = held.measured {
-                self.exemplar(&ended);
+                self.exemplar(&ended, &held.data);
             }
             self.keep(held.data);
         }
     }
 
     /// The measurement of a span that is kept only now becomes an exemplar.
-    fn exemplar(&self, ended: &Ended) {
+    fn exemplar(&self, ended: &Ended, data: &SpanData) {
         let Some(shape) = self.shapes.get(ended.site as usize) else { return };
-        let failure = (ended.outcome == Outcome::Panic).then_some(Failure { class: "panic", status: None });
+        let class = data.attributes.iter().find(|attribute| attribute.key.as_str() == "error.type");
+        let class = class.map(|attribute| attribute.value.as_str());
         let span = SpanRef { trace: ended.trace, span: ended.id, sampled: true };
-        let ticks = ended.end - ended.start;
-        let series = Series::from_bits(ended.series);
-        if matches!(ended.outcome, Outcome::Ok | Outcome::Panic | Outcome::Cancelled) {
-            shape.site().red.kept(series, ticks, ended.end, ended.outcome, failure, span);
-        }
+        let (ticks, series) = (ended.end - ended.start, Series::from_bits(ended.series));
+        shape.site().red.kept(series, ticks, ended.end, ended.outcome, class.as_deref(), span);
     }
 
     fn keep(&mut self, data: SpanData) {
@@ -441,6 +449,7 @@ impl Core {
                 + self.cut.links
                 + self.early.evicted
                 + lane::notes_dropped(),
+            started: self.started,
         }
     }
 }

@@ -245,7 +245,8 @@ pub struct MetricsConfig {
     pub temporality: Temporality,
     /// Base-2 exponential histograms instead of explicit bounds.
     pub exponential_histograms: bool,
-    /// Series an instrument may have before further ones fold into `otel.metric.overflow`.
+    /// Series an instrument may have before further ones fold into `otel.metric.overflow`; 100 where failures are told apart
+    /// by `error.type`, unless somebody set it.
     pub cardinality_limit: usize,
     /// What a command does with its increments.
     pub cli_metrics: CliMetrics,
@@ -354,6 +355,8 @@ pub struct LogsConfig {
     pub value_length: u32,
     /// True when the user set `value_length`: it then holds for every key, `exception.stacktrace` included.
     pub value_length_set: bool,
+    /// Levels of lists and maps inside of a value; what lies deeper is cut off. Values of spans have one level.
+    pub value_depth: u32,
     /// Who caused the records: `cli_user`, `worker` or `ci`; never an identity.
     pub user_context: String,
     /// Milestone events also become events of the current span.

@@ -66,6 +66,20 @@ impl Answer {
             }
         }
     }
+
+    /// HTTP status, and `error.type` of an answer that is no success.
+    fn labels(&self) -> (Option<u16>, Option<&'static str>) {
+        match self {
+            Answer::Http { status, .. } if (200..300).contains(status) => (Some(*status), None),
+            Answer::Http { status, .. } => (Some(*status), Some("status")),
+            Answer::Grpc { code: 0, .. } => (None, None),
+            Answer::Grpc { .. } => (None, Some("status")),
+            Answer::None(Failure::Timeout) => (None, Some("timeout")),
+            Answer::None(Failure::Tls(_)) => (None, Some("tls")),
+            Answer::None(Failure::Network(_)) => (None, Some("connection")),
+            Answer::None(Failure::Broken(_)) => (None, Some("_OTHER")),
+        }
+    }
 }
 
 /// Why there was no answer.
@@ -96,7 +110,8 @@ pub(crate) struct Network {
 
 impl Transport for Network {
     fn send(&self, attempt: &Attempt<'_>) -> Answer {
-        let end = Instant::now() + attempt.limit;
+        let started = Instant::now();
+        let end = started + attempt.limit;
         let sent = std::panic::catch_unwind(AssertUnwindSafe(|| match attempt.route.protocol {
             Protocol::HttpProtobuf => self.http.send(attempt, end),
             #[cfg(feature = "grpc")]
@@ -104,7 +119,9 @@ impl Transport for Network {
             #[cfg(not(feature = "grpc"))]
             Protocol::Grpc => Answer::None(Failure::Broken("built without gRPC".to_owned())),
         }));
-        sent.unwrap_or_else(|_| Answer::None(Failure::Broken("the client panicked".to_owned())))
+        let answer = sent.unwrap_or_else(|_| Answer::None(Failure::Broken("the client panicked".to_owned())));
+        crate::metrics::own::requested(attempt.signal, attempt.route.protocol, answer.labels(), started.elapsed());
+        answer
     }
 }
 

@@ -21,8 +21,6 @@ const CUT_MARK: char = '…';
 const MESSAGE_CHARS: usize = 60_000;
 /// Bytes of keys and values of one record; Loki refuses 64 KB of metadata on a line.
 const RECORD_BYTES: usize = 56 * 1024;
-/// Levels of nested lists and maps.
-const DEPTH: usize = 64;
 
 /// A string that stops growing at a size in bytes; what formats into it is told to stop.
 pub(crate) struct Bounded {
@@ -73,6 +71,8 @@ pub(crate) struct Limits {
     pub value_chars: usize,
     /// Characters of `exception.stacktrace`.
     pub stacktrace_chars: usize,
+    /// Levels of nested lists and maps.
+    pub depth: usize,
 }
 
 impl Limits {
@@ -80,7 +80,7 @@ impl Limits {
     pub fn new(logs: &LogsConfig) -> Self {
         let value_chars = logs.value_length as usize;
         let stacktrace_chars = if logs.value_length_set { value_chars } else { STACKTRACE_BYTES };
-        Self { attributes: logs.attributes as usize, value_chars, stacktrace_chars }
+        Self { attributes: logs.attributes as usize, value_chars, stacktrace_chars, depth: logs.value_depth as usize }
     }
 
     /// Bytes worth copying of the value of `key`: four per character, and some to find a secret across the cut.
@@ -127,7 +127,7 @@ impl Limits {
                 }
             }
             AnyValue::Bytes(bytes) => bytes.truncate(self.value_chars),
-            AnyValue::ListAny(_) | AnyValue::Map(_) if depth >= DEPTH => *value = AnyValue::from("…"),
+            AnyValue::ListAny(_) | AnyValue::Map(_) if depth >= self.depth => *value = AnyValue::from("…"),
             AnyValue::ListAny(items) => items.iter_mut().for_each(|item| self.shape(key, item, redactor, depth + 1)),
             AnyValue::Map(entries) => {
                 entries.iter_mut().for_each(|(inner, item)| self.shape(inner.as_str(), item, redactor, depth + 1));
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     fn limits(attributes: usize, value_chars: usize) -> Limits {
-        Limits { attributes, value_chars, stacktrace_chars: STACKTRACE_BYTES }
+        Limits { attributes, value_chars, stacktrace_chars: STACKTRACE_BYTES, depth: 64 }
     }
 
     fn apply(limits: Limits, record: &mut Record) -> u32 {

@@ -41,6 +41,7 @@ fn logs_config() -> LogsConfig {
     LogsConfig {
         enabled: true,
         value_length_set: false,
+        value_depth: 64,
         events_to_span_events: true,
         exporters: vec![ExporterKind::Otlp],
         filter: "trace".into(),

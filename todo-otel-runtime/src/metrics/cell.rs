@@ -1,11 +1,14 @@
 //! The counts of one row: cells that one thread writes and anyone may read, and the sums over them.
 
 use std::sync::{
-    OnceLock,
+    Mutex, OnceLock, PoisonError,
     atomic::{AtomicU64, Ordering::*, fence},
 };
 
-use crate::{metrics::site::SiteData, record::red::SpanRef};
+use crate::{
+    metrics::{exponential::Accumulator, site::SiteData, time},
+    record::red::SpanRef,
+};
 
 /// Sums over threads.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,8 @@ pub(crate) struct Totals {
     pub(crate) ticks: u64,
     /// Newest per bucket; empty when there never was one.
     pub(crate) exemplars: Vec<Option<Exemplar>>,
+    /// Durations in seconds, where an instrument has exponential buckets.
+    pub(crate) exponential: Option<Accumulator>,
 }
 
 impl Totals {
@@ -25,6 +30,13 @@ impl Totals {
             *total += cell.load(Relaxed);
         }
         self.ticks = self.ticks.wrapping_add(cells.sum.load(Relaxed));
+        if let Some(counts) = &cells.exponential {
+            let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+            match &mut self.exponential {
+                Some(total) => total.add(&counts),
+                None => self.exponential = Some(counts.clone()),
+            }
+        }
         let Some(slots) = cells.exemplars.get() else { return };
         for (bucket, slot) in slots.0.iter().enumerate() {
             if let Some(exemplar) = slot.read() {
@@ -60,6 +72,8 @@ pub(crate) struct Cells {
     pub(crate) sum: AtomicU64,
     pub(crate) buckets: Box<[AtomicU64]>,
     exemplars: OnceLock<Exemplars>,
+    /// Only calls that end the slow way count here.
+    pub(crate) exponential: Option<Mutex<Accumulator>>,
 }
 
 /// The newest exemplar of each bucket.
@@ -81,6 +95,14 @@ impl Cells {
             sum: AtomicU64::new(0),
             buckets: data.ticks.iter().map(|_| AtomicU64::new(0)).collect(),
             exemplars: OnceLock::new(),
+            exponential: data.exponential.map(|(most, scale)| Mutex::new(Accumulator::new(most, scale))),
+        }
+    }
+
+    /// Counts a duration in exponential buckets, where there are some.
+    pub(crate) fn observe(&self, ticks: u64) {
+        if let Some(counts) = &self.exponential {
+            counts.lock().unwrap_or_else(PoisonError::into_inner).record(time::seconds_of(ticks));
         }
     }
 

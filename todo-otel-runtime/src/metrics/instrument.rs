@@ -9,6 +9,7 @@ use super::{
     label::LabelSet,
     point::{Number, NumberKind, Points},
     state,
+    views::Selected,
 };
 
 /// What is known about an instrument when the program is compiled.
@@ -38,6 +39,14 @@ pub struct Definition {
     pub file: &'static str,
     /// Line in `file`.
     pub line: u32,
+}
+
+impl Definition {
+    /// What views look at.
+    pub(crate) fn selected(&self, observable: bool) -> Selected<'static> {
+        let scope = (self.package, self.version);
+        Selected { name: self.name, kind: self.kind, observable, unit: self.unit, scope }
+    }
 }
 
 /// Kind of a business instrument.
@@ -171,10 +180,9 @@ impl<N: Number, L: LabelSet> Histogram<N, L> {
     #[inline]
     pub fn record(&'static self, value: N, labels: L) {
         if state::enabled() && value.is_finite() {
-            let bounds = self.instrument.definition.bounds;
             let labels = &labels.ordinals()[..L::LEN];
             noted(&self.instrument, labels, value);
-            self.instrument.points.with(&self.instrument, labels, |point| point.observe(bounds, value));
+            self.instrument.points.with(&self.instrument, labels, |point| point.observe(value));
         }
     }
 }

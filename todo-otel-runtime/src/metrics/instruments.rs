@@ -17,7 +17,8 @@ use super::{
 };
 
 static USED: Mutex<Vec<&'static Instrument>> = Mutex::new(Vec::new());
-static CALLBACKS: Mutex<Vec<Callback>> = Mutex::new(Vec::new());
+/// With the name of those that a later start replaces.
+static CALLBACKS: Mutex<Vec<(Option<&'static str>, Callback)>> = Mutex::new(Vec::new());
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
 type Callback = Box<dyn Fn(&Observer) + Send>;
@@ -43,7 +44,14 @@ pub(crate) fn used() -> Vec<&'static Instrument> {
 ///
 /// It must be quick: it delays the export. A panic in it is caught and counted; the callback stays registered.
 pub fn observe(callback: impl Fn(&Observer) + Send + 'static) {
-    lock(&CALLBACKS).push(Box::new(callback));
+    lock(&CALLBACKS).push((None, Box::new(callback)));
+}
+
+/// As [`observe`], in place of the callback that an earlier start registered under this name.
+pub(crate) fn observe_as(name: &'static str, callback: impl Fn(&Observer) + Send + 'static) {
+    let mut callbacks = lock(&CALLBACKS);
+    callbacks.retain(|(known, _)| *known != Some(name));
+    callbacks.push((Some(name), Box::new(callback)));
 }
 
 /// What a callback may do.
@@ -77,7 +85,7 @@ impl Observer {
 
 /// Runs all callbacks.
 pub(crate) fn run_callbacks() {
-    for callback in lock(&CALLBACKS).iter() {
+    for (_, callback) in lock(&CALLBACKS).iter() {
         if catch_unwind(AssertUnwindSafe(|| callback(&Observer(())))).is_err() {
             PANICS.fetch_add(1, Relaxed);
         }

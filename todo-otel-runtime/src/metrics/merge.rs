@@ -19,6 +19,13 @@ pub(crate) fn into_scope(scope: &mut Scope, metric: Metric) {
     }
 }
 
+/// Adds up the points of one metric that have equal attributes.
+pub(crate) fn together(data: &mut Data) {
+    let mut added = without_points(data);
+    into_data(&mut added, std::mem::replace(data, Data::Gauge(Vec::new())));
+    *data = added;
+}
+
 fn without_points(data: &Data) -> Data {
     match data {
         Data::Sum { monotonic, temporality, observable, .. } => {

@@ -29,10 +29,11 @@ mod start;
 pub(crate) mod state;
 mod temporality;
 pub(crate) mod time;
+pub(crate) mod views;
 
 pub use instrument::{Counter, Definition, Gauge, Histogram, Instrument, InstrumentKind, UpDownCounter};
-pub(crate) use instruments::used;
 pub use instruments::{Observer, observe};
+pub(crate) use instruments::{observe_as, used};
 pub use label::{AllowList, Code, Label, LabelSet, Listed, MAX_LABELS, Ordinal};
 pub use macros::{counter, gauge, histogram, up_down_counter};
 pub use meta::{InstrumentMeta, MetricsMeta, Role, check_bounds};

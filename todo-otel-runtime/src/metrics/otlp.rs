@@ -122,7 +122,7 @@ fn data(data: &Data, unix_ns: u64) -> metric::Data {
                     exemplars: exemplars(&point.exemplars),
                     min: None,
                     max: None,
-                    zero_threshold: 2f64.powi(super::exponential::LOWEST),
+                    zero_threshold: f64::MIN_POSITIVE,
                 })
                 .collect(),
             aggregation_temporality: aggregation(*temporality),

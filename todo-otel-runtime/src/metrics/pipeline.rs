@@ -91,10 +91,7 @@ pub(crate) fn start(config: &Config, resource: &Resource, output: Option<Output>
     }
     #[cfg(feature = "otlp")]
     if let Some(delivery) = &output {
-        super::own::watch(delivery.clone());
-        if config.role == Role::Service {
-            super::own::watch_spools(config);
-        }
+        super::own::watch(config, delivery.clone());
     }
     let inner = Inner {
         role: config.role,

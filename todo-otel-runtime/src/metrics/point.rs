@@ -1,6 +1,7 @@
 //! The points of a business instrument: one per combination of label values, changed by atomic operations.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock,
@@ -10,10 +11,12 @@ use std::{
 };
 
 use super::{
+    exponential::Accumulator,
     instrument::{Instrument, InstrumentKind},
     label::{Kind, LabelValue, Ordinal},
     site::MAX_PRODUCT,
     state, time,
+    views::{self, Buckets},
 };
 use crate::record::red::SpanRef;
 
@@ -102,22 +105,27 @@ pub(crate) struct Point {
     value: AtomicU64,
     unix_ns: AtomicU64,
     used: AtomicBool,
+    /// Of a histogram with explicit buckets.
+    pub(crate) bounds: Cow<'static, [f64]>,
     pub(crate) buckets: Box<[AtomicU64]>,
-    /// The buckets are those of `exponential`.
-    pub(crate) exponential: bool,
+    /// Of a histogram with exponential buckets.
+    pub(crate) exponential: Option<Mutex<Accumulator>>,
     exemplars: Mutex<Vec<Option<PointExemplar>>>,
 }
 
 impl Point {
     fn new(instrument: &Instrument) -> Self {
         let definition = instrument.definition();
-        let exponential = state::exponential() && definition.kind == InstrumentKind::Histogram;
-        let buckets = match definition.kind {
-            InstrumentKind::Histogram if exponential => fine_bounds().len() + 1,
-            InstrumentKind::Histogram => definition.bounds.len() + 1,
-            _ => 0,
+        let (bounds, exponential) = match definition.kind {
+            InstrumentKind::Histogram => match views::buckets(definition.selected(false), definition.bounds) {
+                Buckets::Explicit(bounds) => (bounds, None),
+                Buckets::Exponential(most, scale) => ((&[]).into(), Some(Mutex::new(Accumulator::new(most, scale)))),
+            },
+            _ => ((&[]).into(), None),
         };
+        let buckets = if definition.kind == InstrumentKind::Histogram { bounds.len() + 1 } else { 0 };
         Point {
+            bounds,
             value: AtomicU64::new(0),
             unix_ns: AtomicU64::new(0),
             used: AtomicBool::new(false),
@@ -142,10 +150,12 @@ impl Point {
         self.used.store(true, Relaxed);
     }
 
-    pub(crate) fn observe<N: Number>(&self, bounds: &[f64], value: N) {
+    pub(crate) fn observe<N: Number>(&self, value: N) {
         let value = value.float();
-        let bounds = if self.exponential { fine_bounds() } else { bounds };
-        let bucket = bounds.partition_point(|bound| value > *bound);
+        if let Some(counts) = &self.exponential {
+            counts.lock().unwrap_or_else(PoisonError::into_inner).record(value);
+        }
+        let bucket = self.bounds.partition_point(|bound| value > *bound);
         self.buckets[bucket].fetch_add(1, Relaxed);
         add_float(&self.value, value);
         self.used.store(true, Relaxed);
@@ -175,12 +185,6 @@ impl Point {
     pub(crate) fn exemplars(&self) -> Vec<PointExemplar> {
         self.exemplars.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().copied().collect()
     }
-}
-
-/// Bounds of exponential histograms while they count.
-fn fine_bounds() -> &'static [f64] {
-    static BOUNDS: OnceLock<Vec<f64>> = OnceLock::new();
-    BOUNDS.get_or_init(|| super::exponential::bounds(super::exponential::HIGHEST))
 }
 
 fn add_float(cell: &AtomicU64, by: f64) {
@@ -253,7 +257,9 @@ impl Points {
             return change(point);
         }
         let mut open = open.write().unwrap_or_else(PoisonError::into_inner);
-        let room = open.points.len() < state::limit(instrument.definition().keys.contains(&"error.type"));
+        let definition = instrument.definition();
+        let limit = views::limit(definition.selected(false), definition.keys.contains(&"error.type"));
+        let room = open.points.len() < limit;
         let point = if room || open.points.contains_key(&values) {
             open.points.entry(values).or_insert_with(|| Arc::new(Point::new(instrument))).clone()
         } else {

@@ -14,6 +14,9 @@ counter! {
     /// Page faults.
     static PAGE_FAULTS: u64 = "process.paging.faults", unit = "{fault}", description = "Page faults.",
         labels = { "system.paging.fault.type": &'static str };
+    /// Bytes from and to storage.
+    static DISK_IO: u64 = "process.disk.io", unit = "By", description = "Bytes from and to storage.",
+        labels = { "disk.io.direction": &'static str };
 }
 
 up_down_counter! {
@@ -44,6 +47,7 @@ pub(crate) fn watch() {
             o.set(&UPTIME, started.elapsed().as_secs_f64(), ());
             stat(o);
             status(o);
+            io(o);
             if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
                 o.level(&FILES, files.count() as i64, ());
             }
@@ -79,6 +83,14 @@ fn status(o: &Observer) -> Option<()> {
     Some(())
 }
 
+fn io(o: &Observer) -> Option<()> {
+    let text = std::fs::read_to_string("/proc/self/io").ok()?;
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<u64>().ok());
+    o.total(&DISK_IO, value("read_bytes:")?, ("read",));
+    o.total(&DISK_IO, value("write_bytes:")?, ("write",));
+    Some(())
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
@@ -97,7 +109,7 @@ mod tests {
             assert!(all.metric(name).is_some_and(|metric| !metric.data.is_empty()), "{name}");
         }
         let own: Vec<_> = declarations().into_iter().filter(|d| d.name.starts_with("process.")).collect();
-        assert_eq!(own.len(), 8);
+        assert_eq!(own.len(), 9);
         assert_eq!(Checker { app: "acme", own: &[] }.declared(&own), []);
     }
 }

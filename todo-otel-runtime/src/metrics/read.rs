@@ -1,7 +1,8 @@
 //! Reading: runs the callbacks, adds up all cells and says what they mean as instruments.
 
 use std::{
-    sync::atomic::Ordering::Relaxed,
+    collections::HashMap,
+    sync::{PoisonError, atomic::Ordering::Relaxed},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -18,6 +19,7 @@ use super::{
     point::{self, NumberKind},
     site::{self, RowTotals, SiteData},
     state, time,
+    views::{self, Buckets, Selected},
 };
 use crate::record::red::Outcome;
 
@@ -28,13 +30,15 @@ pub fn snapshot() -> Snapshot {
     let began = std::time::Instant::now();
     instruments::run_callbacks();
     let clock = time::Clock::new();
-    let mut reading = Reading { snapshot: Snapshot { unix_ns: now_ns(), scopes: Vec::new() }, clock };
+    let snapshot = Snapshot { unix_ns: now_ns(), scopes: Vec::new() };
+    let mut reading = Reading { snapshot, clock, limits: HashMap::new() };
     for site in site::registered() {
         reading.site(site);
     }
     for instrument in instruments::used() {
         reading.instrument(instrument);
     }
+    reading.fold();
     super::bridge::merge_into(&mut reading.snapshot);
     reading.snapshot.sort();
     let component = ("periodic_metric_reader", "periodic_metric_reader/0");
@@ -49,6 +53,8 @@ pub(crate) fn now_ns() -> u64 {
 struct Reading {
     snapshot: Snapshot,
     clock: time::Clock,
+    /// By stream.
+    limits: HashMap<String, usize>,
 }
 
 /// The same model of calls and measurements that were noted one by one.
@@ -58,7 +64,7 @@ pub(crate) fn snapshot_of(
     values: Vec<crate::testing::hook::Value>,
 ) -> Snapshot {
     let snapshot = Snapshot { unix_ns: now_ns(), scopes: Vec::new() };
-    let mut reading = Reading { snapshot, clock: time::Clock::new() };
+    let mut reading = Reading { snapshot, clock: time::Clock::new(), limits: HashMap::new() };
     for (site, rows) in calls {
         let rows: Vec<_> = rows.into_iter().map(|(key, totals)| site.row_totals(key, totals)).collect();
         reading.calls_of(site, &rows);
@@ -103,14 +109,15 @@ impl Reading {
                 }
             }
         };
-        let scope = (definition.package, definition.version);
-        self.add(scope, definition.name, definition.unit, definition.description, data);
+        self.add(definition.selected(false), definition.description, data);
     }
 
     fn site(&mut self, site: &SiteData) {
         let rows = site.read();
         self.calls_of(site, &rows);
         if let Some(name) = site.active_name() {
+            let kind = InstrumentKind::UpDownCounter;
+            let selected = Selected { name, kind, observable: false, unit: "{call}", scope: site.scope };
             let points = site.running().into_iter().map(|(labels, running)| Point {
                 attributes: attributes(site.meta.labels, u64::MAX, labels.as_deref()),
                 start_unix_ns: state::start_ns(),
@@ -119,7 +126,7 @@ impl Reading {
                 exemplars: Vec::new(),
             });
             let data = sum(false, points.collect());
-            self.add(site.scope, name, "{call}", "Calls that are running.", data);
+            self.add(selected, "Calls that are running.", data);
         }
     }
 
@@ -132,15 +139,15 @@ impl Reading {
                     self.calls(site, instrument, rows, |outcome| matches!(outcome, Outcome::Error | Outcome::Panic))
                 }
             };
-            self.add(site.scope, instrument.name, instrument.unit, instrument.description, data);
+            self.add(site::selected(instrument, site.scope), instrument.description, data);
         }
     }
 
     fn durations(&self, site: &SiteData, instrument: &InstrumentMeta, rows: &[RowTotals]) -> Data {
-        if site.exponential {
-            return self.exponential(site, instrument, rows);
-        }
-        let bounds = instrument.bounds.to_vec();
+        let bounds = match views::buckets(site::selected(instrument, site.scope), instrument.bounds) {
+            Buckets::Explicit(bounds) => bounds.into_owned(),
+            Buckets::Exponential(..) => return self.exponential(site, instrument, rows),
+        };
         // Bucket i of the union of bounds lies wholly inside of this bucket of the instrument.
         let coarse: Vec<usize> = (0..=site.bounds.len())
             .map(|i| site.bounds.get(i).map_or(bounds.len(), |upper| bounds.partition_point(|bound| bound < upper)))
@@ -171,19 +178,14 @@ impl Reading {
     }
 
     fn exponential(&self, site: &SiteData, instrument: &InstrumentMeta, rows: &[RowTotals]) -> Data {
-        let points = rows.iter().map(|row| {
-            let (zero_count, scale, offset, buckets) = super::exponential::trimmed(&row.totals.buckets);
-            ExponentialPoint {
+        let points = rows.iter().filter_map(|row| {
+            Some(ExponentialPoint {
                 attributes: row_attributes(site, instrument, row),
                 start_unix_ns: state::start_ns(),
                 unix_ns: self.snapshot.unix_ns,
-                scale,
-                zero_count,
-                offset,
-                buckets,
-                sum: self.clock.seconds(row.totals.ticks),
                 exemplars: self.exemplars(&row.totals).map(|(_, exemplar)| exemplar).collect(),
-            }
+                ..row.totals.exponential.as_ref()?.point()
+            })
         });
         Data::Exponential { temporality: PointTemporality::Cumulative, points: points.collect() }
     }
@@ -226,26 +228,16 @@ impl Reading {
         let mut points = Vec::new();
         let mut histograms = Vec::new();
         let mut exponentials = Vec::new();
+        let mut bounds = Vec::new();
         instrument.points.each(instrument, |labels, point| {
             let attributes = attributes(definition.keys, u64::MAX, labels.as_deref());
             let exemplars = exemplars_of(point);
-            if point.exponential {
-                let counts: Vec<u64> = point.buckets.iter().map(|b| b.load(Relaxed)).collect();
-                let (zero_count, scale, offset, buckets) = super::exponential::trimmed(&counts);
-                let sum = f64::from_bits(point.bits());
-                exponentials.push(ExponentialPoint {
-                    attributes,
-                    start_unix_ns,
-                    unix_ns,
-                    scale,
-                    zero_count,
-                    offset,
-                    buckets,
-                    sum,
-                    exemplars,
-                });
+            if let Some(counts) = &point.exponential {
+                let counts = counts.lock().unwrap_or_else(PoisonError::into_inner).point();
+                exponentials.push(ExponentialPoint { attributes, start_unix_ns, unix_ns, exemplars, ..counts });
             } else if definition.kind == InstrumentKind::Histogram {
                 let buckets = point.buckets.iter().map(|b| b.load(Relaxed)).collect();
+                bounds = point.bounds.to_vec();
                 let sum = f64::from_bits(point.bits());
                 histograms.push(HistogramPoint { attributes, start_unix_ns, unix_ns, buckets, sum, exemplars });
             } else {
@@ -270,31 +262,37 @@ impl Reading {
             InstrumentKind::Histogram if !exponentials.is_empty() => {
                 Data::Exponential { temporality: PointTemporality::Cumulative, points: exponentials }
             }
-            InstrumentKind::Histogram => Data::Histogram {
-                temporality: PointTemporality::Cumulative,
-                bounds: definition.bounds.to_vec(),
-                points: histograms,
-            },
+            InstrumentKind::Histogram => {
+                Data::Histogram { temporality: PointTemporality::Cumulative, bounds, points: histograms }
+            }
         };
-        let scope = (definition.package, definition.version);
-        self.add(scope, definition.name, definition.unit, definition.description, data);
+        let observable = instrument.points.observed.load(Relaxed);
+        self.add(definition.selected(observable), definition.description, data);
     }
 
     /// Adds points to the metric of this name, together with those of other call sites.
-    fn add(
-        &mut self,
-        scope: (&'static str, &'static str),
-        name: &'static str,
-        unit: &'static str,
-        description: &'static str,
-        data: Data,
-    ) {
+    fn add(&mut self, instrument: Selected<'static>, description: &'static str, data: Data) {
         if data.is_empty() {
             return;
         }
-        let scope = self.snapshot.scope(&Text::Borrowed(scope.0), &Text::Borrowed(scope.1));
+        let Selected { name, unit, scope, .. } = instrument;
         let metric = Metric { name: state::named(name), unit: unit.into(), description: description.into(), data };
-        super::merge::into_scope(scope, metric);
+        if let Some(metric) = views::apply(instrument, metric) {
+            let limit = views::limit(instrument, has_error_type(&metric.data));
+            let limit = self.limits.entry(metric.name.to_string()).or_insert(limit);
+            *limit = (*limit).max(views::limit(instrument, has_error_type(&metric.data)));
+            let scope = self.snapshot.scope(&Text::Borrowed(scope.0), &Text::Borrowed(scope.1));
+            super::merge::into_scope(scope, metric);
+        }
+    }
+
+    /// Holds every stream to its limit, whichever call sites its series come from.
+    fn fold(&mut self) {
+        for metric in self.snapshot.scopes.iter_mut().flat_map(|scope| &mut scope.metrics) {
+            if let Some(limit) = self.limits.get(metric.name.as_ref()) {
+                views::within_limit(metric, *limit);
+            }
+        }
     }
 }
 
@@ -321,7 +319,7 @@ fn exemplars_of(point: &point::Point) -> Vec<Exemplar> {
 }
 
 fn row_attributes(site: &SiteData, instrument: &InstrumentMeta, row: &RowTotals) -> Attributes {
-    let Some(labels) = &row.labels else { return overflow() };
+    let Some(labels) = &row.labels else { return views::overflow() };
     let mut all = attributes(site.meta.labels, instrument.labels, Some(labels));
     if instrument.outcome {
         all.push(("outcome".into(), Value::Text(row.outcome.as_str().into())));
@@ -342,7 +340,7 @@ fn row_attributes(site: &SiteData, instrument: &InstrumentMeta, row: &RowTotals)
 
 /// Labels whose bit is set; `None` stands for everything beyond the limit.
 fn attributes(keys: &[&'static str], chosen: u64, values: Option<&[LabelValue]>) -> Attributes {
-    let Some(values) = values else { return overflow() };
+    let Some(values) = values else { return views::overflow() };
     let chosen = keys.iter().zip(values).enumerate().filter(|(i, _)| chosen >> (i & 63) & 1 == 1);
     let mut all: Attributes = chosen
         .filter_map(|(_, (key, value))| {
@@ -359,8 +357,14 @@ fn attributes(keys: &[&'static str], chosen: u64, values: Option<&[LabelValue]>)
     all
 }
 
-fn overflow() -> Attributes {
-    vec![("otel.metric.overflow".into(), Value::Bool(true))]
+/// Streams with error classes have a lower limit, as failures come in more kinds than calls.
+fn has_error_type(data: &Data) -> bool {
+    let has = |attributes: &Attributes| attributes.iter().any(|(key, _)| key == "error.type");
+    match data {
+        Data::Sum { points, .. } | Data::Gauge(points) => points.iter().any(|p| has(&p.attributes)),
+        Data::Histogram { points, .. } => points.iter().any(|p| has(&p.attributes)),
+        Data::Exponential { points, .. } => points.iter().any(|p| has(&p.attributes)),
+    }
 }
 
 #[cfg(test)]

@@ -45,8 +45,10 @@ fn add(snapshot: &mut Snapshot, definition: &'static Definition, attributes: Att
         description: definition.description.into(),
         data,
     };
-    let scope = snapshot.scope(&definition.package.into(), &definition.version.into());
-    super::merge::into_scope(scope, metric);
+    if let Some(metric) = super::views::apply(definition.selected(false), metric) {
+        let scope = snapshot.scope(&definition.package.into(), &definition.version.into());
+        super::merge::into_scope(scope, metric);
+    }
 }
 
 fn combinations(definition: &'static Definition) -> Vec<Attributes> {

@@ -14,9 +14,11 @@ use std::{
 use crate::{
     metrics::{
         cell::{Cells, Totals},
+        instrument::InstrumentKind,
         label::{Kind, LabelValue, Ordinal},
-        meta::{MetricsMeta, Role},
+        meta::{InstrumentMeta, MetricsMeta, Role},
         state, time,
+        views::{self, Buckets, Selected},
     },
     record::red::{self, Failure, Outcome, Series},
 };
@@ -61,8 +63,8 @@ pub(crate) struct SiteData {
     pub(crate) ticks: Box<[u64]>,
     /// By magnitude: how many bounds are surely below.
     pub(crate) table: [u16; 64],
-    /// The bounds are those of `exponential`, whatever the instruments say.
-    pub(crate) exponential: bool,
+    /// Durations are counted in exponential buckets too: so many, at this scale to begin with.
+    pub(crate) exponential: Option<(usize, i32)>,
     active: Option<&'static str>,
     inner: Mutex<Inner>,
 }
@@ -107,13 +109,15 @@ impl SiteData {
         id: usize,
         labels: &[Ordinal],
     ) -> Self {
-        let exponential = state::exponential();
-        let mut bounds: Vec<f64> = meta.instruments.iter().flat_map(|i| i.bounds).copied().collect();
+        let (mut bounds, mut exponential) = (Vec::new(), None);
+        for instrument in meta.instruments.iter().filter(|i| i.role == Role::Duration) {
+            match views::buckets(selected(instrument, scope), instrument.bounds) {
+                Buckets::Explicit(own) => bounds.extend_from_slice(&own),
+                Buckets::Exponential(most, scale) => exponential = Some((most, scale)),
+            }
+        }
         bounds.sort_by(f64::total_cmp);
         bounds.dedup();
-        if exponential {
-            bounds = super::exponential::bounds(super::exponential::HIGHEST_SECONDS);
-        }
         bounds.truncate(u16::MAX as usize - 1);
         let mut ticks: Vec<u64> = bounds.iter().map(|seconds| time::ticks_of(*seconds)).collect();
         ticks.push(u64::MAX);
@@ -235,9 +239,21 @@ impl SiteData {
         self.inner().overflowed
     }
 
+    /// The largest limit of its instruments; each is held to its own when it is read.
     fn limit(&self) -> usize {
-        state::limit(self.meta.instruments.iter().any(|i| i.error_type))
+        let error_type = self.meta.instruments.iter().any(|i| i.error_type);
+        let limits = self.meta.instruments.iter().map(|i| views::limit(selected(i, self.scope), error_type));
+        limits.max().unwrap_or_else(|| state::limit(error_type))
     }
+}
+
+/// What views look at.
+pub(crate) fn selected(instrument: &InstrumentMeta, scope: (&'static str, &'static str)) -> Selected<'static> {
+    let kind = match instrument.role {
+        Role::Duration => InstrumentKind::Histogram,
+        Role::Calls | Role::Errors => InstrumentKind::Counter,
+    };
+    Selected { name: instrument.name, kind, observable: false, unit: instrument.unit, scope }
 }
 
 /// `<name>.active`, next to `<name>.duration`, unless the call site names it.
@@ -323,6 +339,14 @@ impl Inner {
         self.rows.push(key);
         self.row_of.insert(key, self.rows.len() - 1);
         self.rows.len() - 1
+    }
+
+    /// The row of a call that was counted; classes are compared by their text.
+    pub(crate) fn row_of_class(&self, series: Series, outcome: Outcome, class: Option<&str>) -> Option<usize> {
+        let is = |key: &RowKey| {
+            key.series == series && key.outcome == outcome && key.failure.map(|failure| failure.class) == class
+        };
+        self.rows.iter().position(is)
     }
 
     pub(crate) fn retired_mut(&mut self, row: usize, buckets: usize) -> &mut Totals {

@@ -18,6 +18,7 @@ pub(crate) fn start(config: &MetricsConfig, role: Role, app: &str) -> Result<(),
     state::set_in_flight(role == Role::Service);
     state::set_exponential(config.exponential_histograms);
     state::set_limit(config.cardinality_limit);
+    super::views::set(&config.views);
     state::set_exemplars(match config.exemplar_filter {
         ExemplarFilter::TraceBased => 0,
         ExemplarFilter::AlwaysOn => 1,

@@ -84,10 +84,12 @@ pub(crate) fn set_limit(limit: usize) {
     LIMIT.store(limit.max(1), Relaxed);
 }
 
-/// Series that a stream may have.
+/// Series that a stream may have. A limit that somebody set holds for all streams.
 pub(crate) fn limit(error_type: bool) -> usize {
-    let limit = LIMIT.load(Relaxed);
-    if error_type { limit.min(LIMIT_WITH_ERROR_TYPE) } else { limit }
+    match LIMIT.load(Relaxed) {
+        DEFAULT_LIMIT if error_type => LIMIT_WITH_ERROR_TYPE,
+        limit => limit,
+    }
 }
 
 /// Name of the program, for the names of the runtime's own metrics.

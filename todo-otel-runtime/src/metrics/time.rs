@@ -7,6 +7,11 @@ pub(crate) fn ticks_of(seconds: f64) -> u64 {
     (seconds * 1e9 * clock::ticks_per_ns()) as u64
 }
 
+/// Seconds that so many ticks take.
+pub(crate) fn seconds_of(ticks: u64) -> f64 {
+    ticks as f64 / clock::ticks_per_ns() / 1e9
+}
+
 /// The span that is current on this thread; the default one when there is none.
 pub(crate) fn current_span() -> SpanRef {
     let span = |ids: current::Ids| SpanRef { trace: ids.trace, span: ids.span, sampled: ids.sampled };
@@ -18,7 +23,7 @@ pub(crate) struct Clock(clock::Anchor);
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Clock(clock::Anchor::new())
+        Clock(clock::anchor())
     }
 
     /// A duration in seconds.

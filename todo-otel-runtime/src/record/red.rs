@@ -255,10 +255,15 @@ impl Site {
         let key = RowKey { series, outcome, failure };
         let Some(data) = self.data() else { return };
         match self.thread_or_new(data) {
-            Some(thread) => record(thread.cells(data, key), ticks, end, span),
+            Some(thread) => {
+                let cells = thread.cells(data, key);
+                cells.observe(ticks);
+                record(cells, ticks, end, span);
+            }
             // The thread is past its thread-locals: straight into what ended threads left.
             None => {
                 let cells = Cells::new(data);
+                cells.observe(ticks);
                 record(&cells, ticks, end, span);
                 let mut inner = data.inner();
                 let row = inner.row(data, key);
@@ -267,7 +272,7 @@ impl Site {
         }
     }
 
-    /// An exemplar for a call that was recorded earlier and whose trace is kept only now.
+    /// An exemplar for a call that was recorded earlier, with this `error.type`, and whose trace is kept only now.
     #[cold]
     pub fn kept(
         &'static self,
@@ -275,7 +280,7 @@ impl Site {
         ticks: u64,
         end: u64,
         outcome: Outcome,
-        failure: Option<Failure>,
+        class: Option<&str>,
         span: SpanRef,
     ) {
         let Some(data) = self.data() else { return };
@@ -283,7 +288,7 @@ impl Site {
             return;
         }
         let mut inner = data.inner();
-        let row = inner.row(data, RowKey { series, outcome, failure });
+        let Some(row) = inner.row_of_class(series, outcome, class) else { return };
         let bucket = bucket(data, ticks);
         inner.retired_mut(row, data.ticks.len()).exemplar(bucket, Exemplar { ticks, end, span });
     }
@@ -446,7 +451,9 @@ impl ThreadSite {
                 }
             };
             let index = key.series.0 as usize;
-            if key.outcome == Outcome::Ok && key.failure.is_none() && index < MAX_OK {
+            // Exponential buckets are counted the slow way, so that nobody else pays for them.
+            let is_quick = cells.exponential.is_none() && index < MAX_OK;
+            if key.outcome == Outcome::Ok && key.failure.is_none() && is_quick {
                 ok.resize(ok.len().max(index + 1), ptr::null());
                 ok[index] = Arc::as_ptr(&cells);
             } else if rest.len() < MAX_OK {

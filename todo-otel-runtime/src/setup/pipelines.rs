@@ -114,6 +114,9 @@ impl Pipelines {
             }
         }
         let spans = collect::start(options);
+        if meters.is_some() {
+            crate::metrics::own::watch_recording(config, spans.clone(), logs.clone());
+        }
         Ok(Self { sender, logs, foreign_logs, spans, meters, told: Mutex::default() })
     }
 

@@ -111,7 +111,9 @@ pub(super) fn apply(document: Document, config: &mut Config, layers: &mut Layers
                 length: map.u32("attribute_value_length_limit", 0)?,
                 count: map.u32("attribute_count_limit", 0)?,
             };
-            map.integer("attribute_value_depth_limit", 0)?;
+            if let Some(depth) = map.u32("attribute_value_depth_limit", 0)? {
+                config.logs.value_depth = depth;
+            }
             map.finish()?;
             origin("OTEL_ATTRIBUTE_COUNT_LIMIT", "attribute_limits");
             limits

@@ -37,6 +37,7 @@ pub(super) fn resolve(layers: &mut Layers, role: Role) -> LogsConfig {
         attributes: layers.parse("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", any_u32).unwrap_or(count),
         value_length: length.unwrap_or(4096),
         value_length_set: length.is_some(),
+        value_depth: 64,
         user_context: user_context.to_owned(),
         events_to_span_events: true,
         console: None,

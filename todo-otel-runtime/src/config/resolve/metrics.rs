@@ -37,7 +37,7 @@ pub(super) fn resolve(layers: &mut Layers) -> MetricsConfig {
         exponential_histograms: layers
             .parse("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", |text| one_of(text, &aggregations))
             .unwrap_or(false),
-        cardinality_limit: 2000,
+        cardinality_limit: 500,
         cli_metrics: layers.parse("{APP}_CLI_METRICS", |text| one_of(text, &handovers)).unwrap_or(CliMetrics::Ledger),
         prometheus_host: layers
             .parse("OTEL_EXPORTER_PROMETHEUS_HOST", |text| Ok(text.to_owned()))
