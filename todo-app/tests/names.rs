@@ -113,6 +113,8 @@ fn every_verb(world: &World) {
     run(0, &["config", "path"]);
     run(0, &["completions", "bash"]);
     run(0, &["version"]);
+    // Kept although nothing is sampled.
+    world.run(3, &["show", "99"], &[("TODO_TRACE_SAMPLE_RATE", "0")]);
 }
 
 /// Model calls that succeed, are tried again, are refused, get no answer.
@@ -155,10 +157,14 @@ fn whatever_leaves_is_in_the_tables_of_names() {
     findings.extend(records(&seen, &mut count));
     findings.extend(metrics(&seen, &mut count));
     findings.extend(resources(&seen));
+    findings.extend(failures(&seen));
     findings.sort();
     findings.dedup();
     let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+
+    let kept = seen.spans().into_iter().find(|span| span.attributes.iter().any(|a| a.key == "todo.sampling.reason"));
+    assert_eq!(kept.map(|span| span.name).as_deref(), Some("todo.command.show"), "the tail decision's own attribute");
 
     // Nothing of the program went unseen.
     let verbs = todo_app::cli::Cli::command();
@@ -290,6 +296,26 @@ fn metrics(seen: &Seen, count: &mut Count) -> Vec<Finding> {
             let all = snapshot.scopes.iter().flat_map(|scope| &scope.metrics);
             count.metrics.extend(all.map(|metric| metric.name.to_string()));
             findings.extend(CHECKER.metrics(&snapshot));
+        }
+    }
+    findings
+}
+
+/// Who fails says so once, loud enough; who succeeds in the end makes no noise about the way there.
+fn failures(seen: &Seen) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let records = seen.log_records();
+    let roots = seen.spans().into_iter().filter(|span| span.name.starts_with("todo.command."));
+    for root in roots {
+        let told = records.iter().filter(|record| {
+            record.trace_id == root.trace_id && record.event_name.ends_with("exception") && record.severity_number >= 13
+        });
+        let told = told.count();
+        let mut say = |problem: &str| findings.push(Finding { name: root.name.clone(), problem: problem.to_owned() });
+        match (is_failed(&root), told) {
+            (true, 0) => say("failed and nobody was told why"),
+            (false, 1..) => say("succeeded and told of an exception"),
+            _ => {}
         }
     }
     findings

@@ -73,6 +73,8 @@ pub(crate) struct Core {
 
 /// What the collector was started with.
 pub(crate) struct Settings {
+    /// Begins the names of own attributes.
+    pub(crate) app: String,
     pub(crate) keep: KeepConfig,
     pub(crate) limits: SpanLimits,
     pub(crate) exporters: Vec<Exporter>,
@@ -156,7 +158,7 @@ impl Core {
             early: Early::default(),
             open: ById::default(),
             later: Vec::new(),
-            tail: Tail::default(),
+            tail: Tail::new(&settings.app),
             anchor: Anchor::new(),
             batch: Vec::new(),
             settings,

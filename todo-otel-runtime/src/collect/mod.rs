@@ -45,6 +45,8 @@ pub(crate) type Job = (Duration, Box<dyn FnMut() + Send>);
 
 /// What recording starts with.
 pub(crate) struct Options {
+    /// Begins the names of own attributes.
+    pub(crate) app: String,
     /// `Cli`: no thread.
     pub(crate) role: Role,
     /// Sampler, tail rules, limits, batches, switches of call sites.
@@ -75,6 +77,7 @@ impl Options {
     /// Records everything for nobody.
     pub(crate) fn new(role: Role, traces: TracesConfig) -> Self {
         Options {
+            app: "acme".to_owned(),
             role,
             traces,
             exporters: Vec::new(),
@@ -139,6 +142,7 @@ pub(crate) fn start(options: Options) -> Handle {
     let adaptive =
         (traces.adaptive && sampling::is_ratio()).then(|| adaptive::Adaptive::new(sampling::ratio(), Instant::now()));
     let settings = Settings {
+        app: options.app,
         keep: traces.keep,
         limits: traces.limits,
         exporters: options.exporters,

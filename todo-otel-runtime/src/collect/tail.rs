@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use opentelemetry::{KeyValue, TraceFlags, trace::SpanContext};
+use opentelemetry::{Key, KeyValue, TraceFlags, trace::SpanContext};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::{build::Ended, early::ById};
@@ -55,8 +55,9 @@ struct Group {
     since: Instant,
 }
 
-#[derive(Default)]
 pub(crate) struct Tail {
+    /// Key of the attribute that says why a trace was kept.
+    reason: Key,
     groups: ById<u128, Group>,
     held: usize,
     decided: ById<u128, bool>,
@@ -66,6 +67,18 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
+    /// Holds nothing; own attributes begin with the program's name.
+    pub(crate) fn new(app: &str) -> Self {
+        Tail {
+            reason: format!("{app}.sampling.reason").into(),
+            groups: ById::default(),
+            held: 0,
+            decided: ById::default(),
+            order: VecDeque::new(),
+            sampled_out: 0,
+        }
+    }
+
     /// Takes a span in; gives back what is kept by it: nothing, the span alone, or its whole trace.
     pub(crate) fn add(&mut self, trace: u128, held: Held, root: Option<Rules>, now: Instant) -> Vec<Held> {
         if root.is_none()
@@ -88,7 +101,7 @@ impl Tail {
                 let mut spans = group.map_or_else(Vec::new, |group| group.spans);
                 let Some(reason) = reason else { return self.drop_spans(spans.len() + 1) };
                 let mut root = held;
-                root.data.attributes.push(KeyValue::new("sampling.reason", reason));
+                root.data.attributes.push(KeyValue::new(self.reason.clone(), reason));
                 spans.push(root);
                 spans.into_iter().map(keep).collect()
             }
@@ -216,13 +229,13 @@ mod tests {
 
     #[test]
     fn a_trace_with_an_error_is_kept_whole() {
-        let (mut tail, now) = (Tail::default(), Instant::now());
+        let (mut tail, now) = (Tail::new("acme"), Instant::now());
         assert!(tail.add(1, held("child", 1, true), None, now).is_empty());
         assert!(tail.add(2, held("other", 1, false), None, now).is_empty());
         let kept = tail.add(1, held("root", 2, false), ERRORS, now);
         assert_eq!(names(&kept), ["child", "root"]);
         assert!(kept.iter().all(|held| held.data.span_context.is_sampled()));
-        assert_eq!(kept[1].data.attributes, [KeyValue::new("sampling.reason", "error")]);
+        assert_eq!(kept[1].data.attributes, [KeyValue::new("acme.sampling.reason", "error")]);
         assert_eq!(names(&tail.add(1, held("late", 1, false), None, now)), ["late"]);
         assert!(tail.add(2, held("root", 2, false), ERRORS, now).is_empty());
         assert_eq!(tail.sampled_out, 2);
@@ -231,15 +244,15 @@ mod tests {
 
     #[test]
     fn a_slow_root_keeps_its_trace() {
-        let (mut tail, now) = (Tail::default(), Instant::now());
+        let (mut tail, now) = (Tail::new("acme"), Instant::now());
         assert!(tail.add(1, held("fast", 499, true), SLOW, now).is_empty());
         let kept = tail.add(2, held("slow", 500, false), SLOW, now);
-        assert_eq!(kept[0].data.attributes, [KeyValue::new("sampling.reason", "slow")]);
+        assert_eq!(kept[0].data.attributes, [KeyValue::new("acme.sampling.reason", "slow")]);
     }
 
     #[test]
     fn what_is_held_is_bounded_in_number_and_time() {
-        let (mut tail, now) = (Tail::default(), Instant::now());
+        let (mut tail, now) = (Tail::new("acme"), Instant::now());
         for _ in 0..MOST_OF_TRACE + 5 {
             tail.add(1, held("many", 1, false), None, now);
         }

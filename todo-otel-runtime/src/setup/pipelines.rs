@@ -89,6 +89,7 @@ impl Pipelines {
         let meters = Meters::start(config, &resource, &sender)?.map(Arc::new);
 
         let mut options = collect::Options::new(config.role, config.traces.clone());
+        options.app.clone_from(&config.app);
         // The one that delivery counts for comes first: losses before it are told to delivery.
         options.exporters.extend(sender.span_exporters(config)?);
         if config.traces.exporters.contains(&ExporterKind::Console) {

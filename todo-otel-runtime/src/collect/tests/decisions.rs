@@ -52,7 +52,7 @@ fn the_tail_decision_keeps_traces_with_errors_whole_and_marks_them() {
     let spans = alone.exported.all();
     assert_eq!(names(&spans), ["good child", "bad child", "bad"]);
     assert!(spans.iter().all(|span| span.span_context.is_sampled()));
-    assert_eq!(attribute(named(&spans, "bad"), "sampling.reason"), Some("error".into()));
+    assert_eq!(attribute(named(&spans, "bad"), "acme.sampling.reason"), Some("error".into()));
     let counts = alone.handle.counts(soon()).expect("nobody holds it");
     assert_eq!((counts.ended, counts.exported, counts.sampled), (5, 3, 2));
 }
@@ -71,7 +71,7 @@ fn a_call_site_may_keep_and_sample_for_itself() {
     assert!(alone.handle.flush(soon()));
     let spans = alone.exported.all();
     assert_eq!(names(&spans), ["kept", "sibling", "parent"]);
-    assert_eq!(attribute(&spans[0], "sampling.reason"), Some("slow".into()));
+    assert_eq!(attribute(&spans[0], "acme.sampling.reason"), Some("slow".into()));
 }
 
 #[test]
