@@ -4,6 +4,7 @@
 
 mod calls;
 mod decisions;
+mod edges;
 mod futures;
 mod interop;
 mod threads;

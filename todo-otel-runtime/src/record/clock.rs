@@ -207,6 +207,28 @@ mod tests {
     }
 
     #[test]
+    fn spans_of_an_hour_stay_within_a_millisecond_of_the_system_clock() {
+        // A counter of 3 GHz whose rate is known to 50 ppm, under a system clock that is slewed by 500 ppm, the most that
+        // adjtime does, now forwards and now backwards.
+        const TICKS_PER_NS: f64 = 3.0;
+        let (mut ticks, mut system, mut furthest) = (1u64 << 40, 1_700_000_000_000_000_000u64, 0);
+        for second in 0..3600 {
+            let slew = if second % 600 < 300 { 1.0005 } else { 0.9995 };
+            let anchor = Anchor { ticks, unix_ns: system, ns_per_tick: 1.00005 / TICKS_PER_NS };
+            let mut before = 0;
+            for _ in 0..20 {
+                ticks += (50e6 * TICKS_PER_NS) as u64;
+                system += (50e6 * slew) as u64;
+                let shown = anchor.unix_ns(ticks);
+                assert!(shown > before, "time goes on within an anchor");
+                before = shown;
+                furthest = furthest.max(shown.abs_diff(system));
+            }
+        }
+        assert!(furthest < 1_000_000, "{furthest} ns");
+    }
+
+    #[test]
     fn an_end_is_never_before_its_start() {
         let anchor = Anchor::new();
         let (start, end) = anchor.interval(1_000, 10);

@@ -2,8 +2,7 @@
 //!
 //! No lock, no allocation and no formatting on the way of a call that succeeds; one relaxed load when it is switched off.
 //! What becomes of the records is `collect`. `unsafe` is in `ring`, `clock`, `callsite`, `span`, `frame`, `future`,
-//! `current`, `fork`,
-//! `local` and `red` only.
+//! `current`, `fork`, `local` and `red` only.
 
 pub(crate) mod callsite;
 pub(crate) mod clock;

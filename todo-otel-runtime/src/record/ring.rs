@@ -448,4 +448,64 @@ mod model {
             assert_eq!(ring.dropped() + written.len() as u64, 3);
         });
     }
+
+    #[test]
+    fn a_thread_that_ends_while_the_collector_looks_for_the_last_time_loses_nothing() {
+        loom::model(|| {
+            let producer = Producer::new();
+            let ring = producer.attach();
+            let writer = loom::thread::spawn(move || {
+                // Two records fill the ring, so that none is refused.
+                for i in 1..=2u64 {
+                    if producer.has_room(2) || matches!(producer.look(2), Room::Yes | Room::HalfFull) {
+                        producer.write([i, !i]);
+                    }
+                }
+                producer.detach();
+            });
+            let mut out = Vec::new();
+            // As the collector does: asked before the last look, not after it.
+            loop {
+                let closed = ring.is_closed();
+                ring.take(&mut out);
+                if closed {
+                    break;
+                }
+                loom::thread::yield_now();
+            }
+            assert_eq!(out, [1, !1, 2, !2]);
+            writer.join().expect("no panic");
+        });
+    }
+
+    #[test]
+    fn a_shutdown_beside_a_thread_that_goes_on_takes_what_was_published_and_leaves_the_rest_whole() {
+        loom::model(|| {
+            let producer = Producer::new();
+            let ring = producer.attach();
+            let last = {
+                let ring = ring.clone();
+                loom::thread::spawn(move || {
+                    let mut out = Vec::new();
+                    ring.take(&mut out);
+                    out
+                })
+            };
+            let mut written = 0;
+            for i in 1..=2u64 {
+                if producer.has_room(2) || matches!(producer.look(2), Room::Yes | Room::HalfFull) {
+                    producer.write([i, !i]);
+                    written += 1;
+                } else {
+                    producer.count_drop();
+                }
+            }
+            let mut out = last.join().expect("no panic");
+            ring.take(&mut out);
+            assert!(out.chunks(2).zip(1u64..).all(|(pair, i)| pair == [i, !i]));
+            assert_eq!(out.len() as u64 / 2, written);
+            assert_eq!(written + ring.dropped(), 2);
+            producer.detach();
+        });
+    }
 }

@@ -122,7 +122,7 @@ pub(crate) fn begin(
     let flags = match (&parent, current) {
         (Parent::Ours, Some(parent)) => below_ours(state, local, parent, meta),
         (Parent::Context(span), _) => below_context(state, local, span, meta),
-        _ => new_trace(state, local, meta),
+        _ => new_trace(state, local, current, meta),
     };
     if flags == 0 {
         return 0;
@@ -176,12 +176,13 @@ fn below_context(state: &SpanState, local: &Local, known: &InContext, meta: &Met
     decided(state, local, decision, base | LOCAL_ROOT | REMOTE_PARENT)
 }
 
-fn new_trace(state: &SpanState, local: &Local, meta: &Meta) -> u32 {
+fn new_trace(state: &SpanState, local: &Local, current: Option<&SpanState>, meta: &Meta) -> u32 {
     let (high, low) = local.ids.trace();
     state.trace_high.set(high);
     state.trace_low.set(low);
     state.parent.set(0);
-    let tag = u32::from(local.tag.get()) << 16;
+    // A detached trace belongs to the capture that its spawner belongs to.
+    let tag = u32::from(current.map(SpanState::tag).filter(|tag| *tag != 0).unwrap_or(local.tag.get())) << 16;
     let decision = sampling::decide(meta, meta.name, (high, low), None);
     decided(state, local, decision, STARTED | CURRENT | LOCAL_ROOT | RANDOM | tag)
 }

@@ -49,7 +49,9 @@ pub(crate) fn begin_here(
     bits: u64,
 ) -> *const SpanState {
     if bits & (LONG | callsite::METRICS) != 0 {
-        return begin_measured(slot, previous, site, bits);
+        let only_counted = bits & (LONG | callsite::METRICS | callsite::LABELS | callsite::SPAN) == callsite::METRICS;
+        let begin = if only_counted { begin_counted } else { begin_measured };
+        return begin(slot, previous, site, bits);
     }
     let local = local::here();
     // SAFETY: the thread-local points to a state whose call is running on this thread, or to nothing.
@@ -98,6 +100,21 @@ fn begin_trace(slot: &mut Slot, previous: &mut Previous, site: &'static Callsite
     local.frame.set(ptr::null());
     state.start.set(clock::chosen());
     root::write_start(state, local, flags, site);
+    state
+}
+
+/// A call with metrics, and neither labels nor a span.
+#[inline(never)]
+fn begin_counted(slot: &mut Slot, previous: &mut Previous, site: &'static Callsite, bits: u64) -> *const SpanState {
+    let Some(series) = site.red.only_series().filter(|_| shortcut::is_open()) else {
+        return begin_slowly(slot, previous, site, bits);
+    };
+    let state: &SpanState = slot.write(SpanState::new());
+    state.site.set(Some(site));
+    state.flags.set(STARTED | MEASURED | TIMED);
+    state.series.set(series);
+    previous.write(ptr::null());
+    state.start.set(clock::chosen());
     state
 }
 

@@ -70,8 +70,9 @@ impl SpanState {
     #[inline(never)]
     pub(crate) fn end_ok(&self, previous: *const SpanState, end: u64) {
         let flags = self.flags.get();
-        if flags & (LONG | MEASURED | FRAME | RECORDED | CURRENT) != RECORDED | CURRENT {
-            return self.end_measured(previous, end);
+        let kind = flags & (LONG | MEASURED | FRAME | RECORDED | CURRENT);
+        if kind != RECORDED | CURRENT {
+            return if kind == MEASURED { self.end_counted(previous, end) } else { self.end_measured(previous, end) };
         }
         let local = local::here();
         let Some(site) = self.site.get().filter(|_| local.has_room(END_WORDS)) else {
@@ -79,6 +80,19 @@ impl SpanState {
         };
         local.current.set(previous);
         local.write_in_room(self.end_words(site, flags, wire::END, Outcome::Ok, end));
+    }
+
+    /// A call with metrics and without a span.
+    #[inline(never)]
+    fn end_counted(&self, previous: *const SpanState, end: u64) {
+        let ticks = end.wrapping_sub(self.start.get());
+        let counted = self
+            .site
+            .get()
+            .is_some_and(|site| site.red.count_ok(self.series.get(), ticks, end, false, SpanRef::default));
+        if !counted {
+            self.end(previous, end, Outcome::Ok, None);
+        }
     }
 
     #[inline(never)]
