@@ -294,6 +294,30 @@ mod tests {
     }
 
     #[test]
+    fn the_cloud_is_told_by_the_variables_of_its_platforms() {
+        for (env, expected) in [
+            (
+                &[("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"), ("AWS_REGION", "eu-west-1")][..],
+                &[("cloud.provider", "aws"), ("cloud.platform", "aws_ecs"), ("cloud.region", "eu-west-1")][..],
+            ),
+            (
+                &[("K_SERVICE", "acme"), ("GOOGLE_CLOUD_PROJECT", "shop")],
+                &[("cloud.provider", "gcp"), ("cloud.platform", "gcp_cloud_run"), ("cloud.account.id", "shop")],
+            ),
+            (
+                &[("WEBSITE_SITE_NAME", "acme"), ("REGION_NAME", "West Europe")],
+                &[("cloud.provider", "azure"), ("cloud.region", "West Europe")],
+            ),
+        ] {
+            let found = resource(Role::Service, env, &[]);
+            for (key, value) in expected {
+                assert_eq!(text(&found, key).as_deref(), Some(*value), "{key} by {env:?}");
+            }
+            assert_eq!(text(&resource(Role::Service, &[], &[]), "cloud.provider"), None);
+        }
+    }
+
+    #[test]
     fn nobody_overrides_the_sdk_and_an_empty_name_is_unknown() {
         let env = [("OTEL_RESOURCE_ATTRIBUTES", "telemetry.sdk.name=mine,service.name=%20")];
         let found = resource(Role::Cli, &env, &[]);
