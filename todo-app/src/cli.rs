@@ -332,6 +332,9 @@ pub struct WorkerArgs {
     /// End when the queue is empty
     #[arg(long)]
     pub once: bool,
+    /// Seconds until the jobs of a worker that died are taken by another
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub lease: u16,
 }
 
 /// `todo config`

@@ -22,9 +22,6 @@ pub const ENRICHMENT_BOUNDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0,
 /// Bounds of the time from creation to completion, in seconds: a minute to a month.
 pub const COMPLETION_BOUNDS: &[f64] = &[60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0];
 
-/// Bounds of the time that a job takes, in seconds; those of HTTP requests.
-const JOB_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-
 const COMMAND: &[(&str, bool)] = &[("todo.command", true), ("outcome", true), ("error.type", false)];
 const ROOT: &[(&str, bool)] = &[
     ("todo.command", true),
@@ -87,6 +84,7 @@ pub const TABLE: &[Row] = &[
     Row::event("ai.provider.retry", Own, &[]),
     Row::event("db.migration.applied", Own, &[("todo.migration.version", true)]),
     Row::event("telemetry.mark", Own, &[]),
+    Row::event("todo.overdue", Own, &[("todo.id", true)]),
     Row::event("worker.started", Own, &[]),
     Row::event("worker.stopped", Own, &[]),
     Row::attribute("todo.command", Str, Own),
@@ -268,12 +266,6 @@ histogram! {
     /// From creation to completion.
     pub static COMPLETION_TIME: f64 = "todo.completion.time", unit = "s", description = "From creation to completion.",
         buckets = COMPLETION_BOUNDS;
-    /// Time a worker spends on a job.
-    pub static JOB_DURATION: f64 = "messaging.process.duration", unit = "s", buckets = JOB_BOUNDS,
-        labels = {
-            "messaging.operation.name": &'static str, "messaging.system": &'static str,
-            "messaging.destination.name": &'static str, "error.type": Option<&'static str>
-        };
 }
 
 gauge! {

@@ -1,13 +1,16 @@
 //! Leaves enrichments to the worker. The context of the command travels in the job's row, written in the transaction
 //! that makes the job.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
-use todo_otel_runtime::{propagation::JobCarrier, traced};
+use todo_otel_runtime::{ErrorClass, propagation::JobCarrier, traced};
 
 use crate::{
     domain::{NewTodo, Todo},
     error::Result,
-    store::{NewJob, Store, TraceContext},
+    store::{NewJob, Store, StoreError, TraceContext},
+    worker::telemetry,
 };
 
 /// Stores a todo together with the job that is to enrich it.
@@ -27,7 +30,7 @@ use crate::{
 )]
 pub fn create(store: &Store, new: &NewTodo, now: Timestamp) -> Result<Todo> {
     let job = NewJob { key: new.uuid.clone(), context: context() };
-    Ok(store.create(new, Some(&job), now)?)
+    timed(|| store.create(new, Some(&job), now))
 }
 
 /// Enqueues the enrichment of an existing todo; a todo that changed since is another job.
@@ -49,7 +52,14 @@ pub fn enqueue(store: &Store, todo: &Todo, now: Timestamp) -> Result<bool> {
     // Asking again within a minute is the same question.
     let key = format!("{}/{}/{}", todo.uuid, todo.version, now.as_millisecond() / 60_000);
     todo_otel_runtime::set_attribute("messaging.message.id", &key);
-    Ok(store.enqueue(todo.id, &NewJob { key, context: context() }, now)?)
+    timed(|| store.enqueue(todo.id, &NewJob { key, context: context() }, now))
+}
+
+fn timed<T>(send: impl FnOnce() -> Result<T, StoreError>) -> Result<T> {
+    let started = Instant::now();
+    let sent = send();
+    telemetry::sent(started.elapsed(), sent.as_ref().err().map(ErrorClass::class));
+    Ok(sent?)
 }
 
 /// The current span as W3C text.

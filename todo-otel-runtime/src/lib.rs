@@ -15,6 +15,8 @@ pub mod config;
 mod console;
 #[cfg(all(feature = "otlp", not(feature = "off")))]
 pub mod deliver;
+#[cfg(all(feature = "diesel", not(feature = "off")))]
+pub mod diesel;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 mod error;
 #[cfg(all(feature = "runtime", not(feature = "off")))]

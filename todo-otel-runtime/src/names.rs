@@ -356,6 +356,7 @@ pub const ROWS: &[Row] = &[
     attr("{app}.operation", Str, Own),
     attr("{app}.user_context", Str, Own),
     attr("{app}.duration", Double, Own),
+    attr("{app}.db.statements", Int, Own),
     attr("{app}.link.type", Str, Own),
     attr("{app}.sampling.reason", Str, Own),
     attr("busy_ns", Int, Own),

@@ -170,6 +170,8 @@ impl TelemetryBuilder {
             }
         };
         say("settings", &config.warnings);
+        #[cfg(feature = "diesel")]
+        crate::diesel::configure(config.traces.n_plus_one);
         if config.role == Role::Cli {
             propagation::adopt_incoming(setup::install_id::baggage(&config));
         }

@@ -1,9 +1,12 @@
 //! `todo worker`
 
+use std::time::Duration;
+
 use crate::{app::App, cli::WorkerArgs, error::Result, worker};
 
 command!("worker", "todo.command.worker", WorkerArgs);
 
 fn execute(app: &mut App, args: WorkerArgs) -> Result<()> {
-    worker::run(app, usize::from(args.concurrency), args.once)
+    let lease = Duration::from_secs(args.lease.into());
+    worker::run(app, worker::Options { concurrency: usize::from(args.concurrency), once: args.once, lease })
 }

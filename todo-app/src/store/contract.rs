@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use diesel::{RunQueryDsl, sql_query};
 use jiff::{Timestamp, ToSpan, civil::date};
+use todo_otel_runtime::{testing, traced};
 
 use super::*;
+
 use crate::domain::{
     DueFilter, Edit, EnrichmentMode, Field, Filter, NewSuggestion, NewTodo, Priority, Sort, Status, StatusFilter,
-    Suggestion, SuggestionStatus, SuggestionValue, Todo,
+    Suggestion, SuggestionStatus, SuggestionValue, Todo, exchange::Imported,
 };
 
 /// An empty store.
@@ -51,6 +53,11 @@ contract! {
     stats_count_the_list
     every_change_can_be_taken_back_newest_first
     deleted_todos_go_for_good_after_a_month
+    a_job_is_kept_as_long_as_its_lease_is_renewed
+    an_overdue_todo_is_taken_once_for_each_day_it_was_due
+    an_import_adds_what_is_new_in_a_few_statements
+    a_span_says_what_was_asked_of_which_database
+    a_statement_in_a_loop_is_warned_of_once
 }
 
 fn now() -> Timestamp {
@@ -352,4 +359,95 @@ fn deleted_todos_go_for_good_after_a_month(fixture: &Fixture) {
     assert_eq!(fixture.store.clean_up(later).unwrap(), 1);
     assert_eq!(fixture.store.get(&[kept.id]).unwrap().len(), 1);
     assert_eq!(fixture.store.undo(later).unwrap(), None, "nothing is left to take back");
+}
+
+fn a_job_is_kept_as_long_as_its_lease_is_renewed(fixture: &Fixture) {
+    let job = NewJob { key: "k".into(), ..NewJob::default() };
+    fixture.store.create(&new("one"), Some(&job), now()).unwrap();
+    let (lease, at) = (Duration::from_secs(60), |seconds: i64| now().checked_add(seconds.seconds()).unwrap());
+    let leased = fixture.store.claim_jobs("a", 1, lease, now()).unwrap();
+    assert!(fixture.store.renew_job(&leased[0], lease, at(50)).unwrap());
+    assert!(fixture.store.claim_jobs("b", 1, lease, at(100)).unwrap().is_empty(), "renewed until 110");
+    assert_eq!(fixture.store.claim_jobs("b", 1, lease, at(111)).unwrap().len(), 1);
+    assert!(!fixture.store.renew_job(&leased[0], lease, at(112)).unwrap(), "it is another worker's");
+}
+
+fn an_overdue_todo_is_taken_once_for_each_day_it_was_due(fixture: &Fixture) {
+    let late = fixture.store.create(&NewTodo { due: Some(date(2026, 11, 1)), ..new("late") }, None, now()).unwrap();
+    fixture.store.create(&NewTodo { due: Some(date(2026, 11, 22)), ..new("today") }, None, now()).unwrap();
+    let done = fixture.store.create(&NewTodo { due: Some(date(2026, 11, 1)), ..new("done") }, None, now()).unwrap();
+    fixture.store.complete(&[done.id], now()).unwrap();
+    let today = date(2026, 11, 22);
+    assert_eq!(fixture.store.take_overdue(today).unwrap(), [late.id]);
+    assert_eq!(fixture.store.take_overdue(today).unwrap(), [0_i64; 0]);
+    let put_off = Edit { due: Some(Some(date(2026, 11, 21))), ..Edit::default() };
+    fixture.store.update(late.id, &put_off, None, now()).unwrap();
+    assert_eq!(fixture.store.take_overdue(today).unwrap(), [late.id], "missed again");
+}
+
+fn an_import_adds_what_is_new_in_a_few_statements(fixture: &Fixture) {
+    let known = fixture.add("known");
+    let tagged = |number: usize| NewTodo { tags: vec!["imported".into()], ..new(&format!("number {number}")) };
+    let mut imported: Vec<_> = (0..600).map(|number| Imported { todo: tagged(number), done: number == 0 }).collect();
+    imported[7].todo.uuid = known.uuid;
+    let telemetry = testing::capture();
+    assert_eq!(fixture.store.import(&imported, now()).unwrap(), 599);
+    assert_eq!(fixture.store.import(&imported, now()).unwrap(), 0, "all are known now");
+    let statements: i64 = attribute(&telemetry, "db.todo.create", "db.statements").parse().unwrap();
+    assert!(statements < 20, "{statements}");
+    let all = Filter { tags: vec!["imported".into()], status: StatusFilter::All, ..Filter::default() };
+    assert_eq!(fixture.store.list(&all).unwrap().len(), 599);
+    assert_eq!(fixture.store.stats(date(2026, 11, 22), &[], 0).unwrap().done, 1);
+    assert_eq!(fixture.store.undo(now()).unwrap().unwrap().todos.len(), 599);
+}
+
+/// An attribute of the first span with this name, as text; `key` without the name of the program in front.
+#[track_caller]
+fn attribute(telemetry: &testing::Capture, span: &str, key: &str) -> String {
+    let spans = telemetry.spans();
+    let span = spans.iter().find(|known| known.name == span).unwrap_or_else(|| panic!("no {span}"));
+    let found = span.attributes.iter().rfind(|known| known.key.as_str().ends_with(key));
+    found.unwrap_or_else(|| panic!("no {key} in {:?}", span.attributes)).value.to_string()
+}
+
+fn a_span_says_what_was_asked_of_which_database(fixture: &Fixture) {
+    let telemetry = testing::capture();
+    let todo = fixture.store.create(&NewTodo { tags: vec!["hush".into()], ..new("a secret") }, None, now()).unwrap();
+    fixture.store.get(&[todo.id, todo.id]).unwrap();
+    let said = |span: &str, key: &str| attribute(&telemetry, span, key);
+    assert_eq!(said("db.todo.create", "db.system.name"), fixture.store.system());
+    assert_eq!(said("db.todo.create", "db.query.summary"), "INSERT todos", "what the call site says stays");
+    let text = said("db.todo.create", "db.query.text");
+    assert!(text.contains("INSERT INTO ") && text.contains("; ") && text.contains("todo_tags"), "{text}");
+    assert!(!text.contains("secret") && !text.contains("hush") && !text.contains("binds"), "{text}");
+    assert!(said("db.todo.create", "db.statements").parse::<i64>().unwrap() >= 4);
+    assert_eq!(said("db.todo.get", "db.statements"), "1");
+    assert_eq!(said("db.todo.get", "db.response.returned_rows"), "1");
+    match fixture.store.path() {
+        Some(_) => assert_eq!(said("db.todo.get", "db.namespace"), "todo"),
+        None => {
+            let namespace = said("db.todo.get", "db.namespace");
+            assert!(namespace.starts_with("todo_") && namespace.ends_with("|public"), "{namespace}");
+            assert_eq!(said("db.todo.get", "server.address"), "127.0.0.1");
+            assert!(said("db.todo.get", "server.port").parse::<u16>().unwrap() > 0);
+        }
+    }
+    let tree = telemetry.tree();
+    assert!(!tree.contains("unused-secret"), "{tree}");
+}
+
+fn a_statement_in_a_loop_is_warned_of_once(fixture: &Fixture) {
+    #[traced(name = "test.loop")]
+    fn ask(store: &Store, id: i64, times: usize) {
+        for _ in 0..times {
+            store.get(&[id]).unwrap();
+        }
+    }
+    let id = fixture.add("one").id;
+    for (times, warnings) in [(5, 0), (6, 1), (20, 1)] {
+        let telemetry = testing::capture();
+        ask(&fixture.store, id, times);
+        let logs = telemetry.logs_text();
+        assert_eq!(logs.matches("WARN db.todo.get: the same statement").count(), warnings, "{times}: {logs}");
+    }
 }

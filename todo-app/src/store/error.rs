@@ -73,6 +73,8 @@ pub enum StoreError {
         /// What it or the library said.
         reason: String,
     },
+    /// Another worker has the job meanwhile.
+    LeaseLost,
     /// All connections were busy for too long.
     PoolTimeout,
     /// The server gave up on a statement that waited or ran for too long.
@@ -113,6 +115,7 @@ impl StoreError {
                 "check that the server runs and lets this user in, or choose another database in TODO_DATABASE_URL"
                     .into()
             }
+            StoreError::LeaseLost => "nothing; the other worker does the job".into(),
             StoreError::PoolTimeout | StoreError::TimedOut { .. } => {
                 "the database is busy; try again, or look at its other clients in pg_stat_activity".into()
             }
@@ -142,6 +145,12 @@ impl StoreError {
             }
             _ => StoreError::Query(error),
         }
+    }
+
+    /// The server went away in the middle; what was asked of it last may have happened.
+    pub(super) fn lost_connection(&self) -> bool {
+        let StoreError::Query(DieselError::DatabaseError(kind, info)) = self else { return false };
+        matches!(kind, DatabaseErrorKind::ClosedConnection) || info.message().contains("terminating connection")
     }
 
     /// Names the file, where the error has room for it.
@@ -180,6 +189,7 @@ impl ErrorClass for StoreError {
             StoreError::Corrupt(_) => "corrupt",
             StoreError::CannotOpen { .. } => "connection",
             StoreError::CannotConnect { .. } => "connection",
+            StoreError::LeaseLost => "lease_lost",
             StoreError::PoolTimeout => "pool_timeout",
             StoreError::TimedOut { code } => code,
             StoreError::Disk(_) => "disk",
@@ -263,6 +273,7 @@ impl fmt::Display for StoreError {
             StoreError::Corrupt(message) => write!(f, "the database is damaged: {message}"),
             StoreError::CannotOpen { path, reason } => write!(f, "cannot open {}: {reason}", path.display()),
             StoreError::CannotConnect { server, reason } => write!(f, "cannot connect to {server}: {reason}"),
+            StoreError::LeaseLost => write!(f, "the job went to another worker"),
             StoreError::PoolTimeout => write!(f, "all connections to the database are busy"),
             StoreError::TimedOut { code: "55P03" } => write!(f, "the database did not get a lock in time"),
             StoreError::TimedOut { .. } => write!(f, "the database did not answer in time"),

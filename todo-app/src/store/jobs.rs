@@ -44,8 +44,8 @@ pub struct Job {
     pub attempt: i32,
     /// Who leased it.
     pub owner: String,
-    /// When it could have run first.
-    pub run_at: Timestamp,
+    /// How long it has waited since it could have run.
+    pub waited: Duration,
     /// Where it comes from.
     pub context: TraceContext,
     /// The todo as it was when the job was leased.
@@ -134,7 +134,7 @@ impl Store {
                         jobs::baggage,
                     ))
                     .get_results(conn)?;
-                leased.into_iter().map(|row| with_todo(conn, row, owner)).collect()
+                leased.into_iter().map(|row| with_todo(conn, row, owner, now_ms)).collect()
             })
         })
     }
@@ -211,11 +211,32 @@ impl Store {
         })
     }
 
+    /// Keeps a leased job for longer; `false` when it has gone to another worker.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    #[db_span(name = "db.job.renew", system = self.system(), operation = "UPDATE", collection = "jobs")]
+    pub fn renew_job(&self, job: &Job, lease: Duration, now: Timestamp) -> Result<bool, StoreError> {
+        let until = now.as_millisecond().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let mine = jobs::id
+                    .eq(job.id)
+                    .and(jobs::state.eq("running"))
+                    .and(jobs::attempt.eq(job.attempt))
+                    .and(jobs::owner.eq(&job.owner).assume_not_null());
+                let renewed =
+                    diesel::update(jobs::table.filter(mine)).set(jobs::lease_until.eq(until)).execute(conn)?;
+                Ok(renewed == 1)
+            })
+        })
+    }
+
     /// Whether a claim would find something. Asked all the time by an idle worker: counted, but no trace unless it fails.
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.job.get", system = "sqlite", operation = "SELECT", collection = "jobs")]
+    #[db_span(name = "db.job.get", system = self.system(), operation = "SELECT", collection = "jobs")]
     #[traced(root, sample = 0.0)]
     pub fn has_due_jobs(&self, now: Timestamp) -> Result<bool, StoreError> {
         let now_ms = now.as_millisecond();
@@ -230,7 +251,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.job.get", system = "sqlite", operation = "SELECT", collection = "jobs")]
+    #[db_span(name = "db.job.get", system = self.system(), operation = "SELECT", collection = "jobs")]
     #[traced(root, sample = 0.0)]
     pub fn pending_jobs(&self) -> Result<(i64, Option<Timestamp>), StoreError> {
         self.with(|conn| {
@@ -278,13 +299,13 @@ fn bury(conn: &mut Conn, now_ms: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn with_todo(conn: &mut Conn, row: Leased, owner: &str) -> Result<Job, StoreError> {
+fn with_todo(conn: &mut Conn, row: Leased, owner: &str, now_ms: i64) -> Result<Job, StoreError> {
     Ok(Job {
         id: row.id,
         message_id: row.job_key,
         attempt: row.attempt,
         owner: owner.to_owned(),
-        run_at: super::timestamp(row.run_at),
+        waited: Duration::from_millis(u64::try_from(now_ms - row.run_at).unwrap_or(0)),
         context: TraceContext { traceparent: row.traceparent, tracestate: row.tracestate, baggage: row.baggage },
         todo: todo_rows::one(conn, row.todo_id)?,
     })

@@ -23,7 +23,7 @@ use super::{StoreError, sqlite::APPLICATION_ID};
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// How many migrations there are for each database, which is the version of an up-to-date one.
-pub(super) const LATEST: i64 = 2;
+pub(super) const LATEST: i64 = 3;
 
 /// Waits up to 5 s for the right to migrate.
 pub(super) fn lock(database: &Path) -> Result<File, StoreError> {
@@ -67,9 +67,14 @@ pub(super) fn back_up(conn: &mut SqliteConnection, database: &Path, version: i64
     Ok(())
 }
 
+/// The span of a migration, whatever the database.
+#[traced(name = "db.migration.run", kind = client, attributes(db.system.name = system, db.operation.name = "MIGRATE"))]
+pub(super) fn run<T>(system: &'static str, migrate: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    migrate()
+}
+
 /// Runs what is missing from `version` on.
-#[traced(name = "db.migration.run", kind = client, attributes(db.system.name = "sqlite", db.operation.name = "MIGRATE"))]
-pub(super) fn run(conn: &mut SqliteConnection, version: i64) -> Result<(), StoreError> {
+pub(super) fn migrate(conn: &mut SqliteConnection, version: i64) -> Result<(), StoreError> {
     let mut all = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(failed)?;
     all.sort_unstable_by_key(|migration| migration.name().version().as_owned());
     for (migration, number) in all.iter().zip(1..) {

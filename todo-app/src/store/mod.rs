@@ -116,7 +116,12 @@ impl Store {
             set_attribute("server.port", &server.port);
         }
         let mut conn = self.inner.pool.get()?;
-        work(&mut conn).map_err(|error| error.at(place))
+        work(&mut conn).map_err(|error| {
+            if error.lost_connection() {
+                conn.close();
+            }
+            error.at(place)
+        })
     }
 }
 

@@ -77,6 +77,14 @@ pub(super) struct Lent<'a> {
     pool: &'a Pool,
     conn: Option<Conn>,
     since: Instant,
+    closed: bool,
+}
+
+impl Lent<'_> {
+    /// It does not go back.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
 }
 
 impl Pool {
@@ -107,7 +115,7 @@ impl Pool {
         drop(state);
         WAIT_TIME.record(asked.elapsed().as_secs_f64(), (NAME,));
         // From here on the place in the pool is given back whatever happens.
-        let mut lent = Lent { pool: self, conn: idle, since: Instant::now() };
+        let mut lent = Lent { pool: self, conn: idle, since: Instant::now(), closed: false };
         if lent.conn.is_none() {
             lent.conn = Some(connect(&self.place)?);
             CREATE_TIME.record(lent.since.elapsed().as_secs_f64(), (NAME,));
@@ -154,7 +162,7 @@ pub(super) fn counted<T>(place: &Place, connect: impl FnOnce() -> Result<T, Stor
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         USE_TIME.record(self.since.elapsed().as_secs_f64(), (NAME,));
-        let broken = std::thread::panicking() || self.conn.as_mut().is_some_and(Conn::is_broken);
+        let broken = self.closed || std::thread::panicking() || self.conn.as_mut().is_some_and(Conn::is_broken);
         let mut state = self.pool.lock();
         state.used -= 1;
         if !broken {

@@ -9,7 +9,7 @@ use diesel::{
     sql_types::{Bool, Nullable, Text},
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use todo_otel_runtime::traced;
+use todo_otel_runtime::diesel::Statements;
 
 use super::{StoreError, migrations, place::Server};
 
@@ -26,7 +26,7 @@ pub(super) fn open(server: &Server) -> Result<(PgConnection, String), StoreError
     let mut conn = connect(server)?;
     let mut found = identity(&mut conn)?;
     if found.version(server)? < migrations::LATEST {
-        found = conn.transaction(|conn| migrate(conn, server))?;
+        found = migrations::run("postgresql", || conn.transaction(|conn| migrate(conn, server)))?;
     }
     let namespace = match found.schema {
         Some(schema) => format!("{}|{schema}", found.database),
@@ -45,6 +45,7 @@ pub(super) fn connect(server: &Server) -> Result<PgConnection, StoreError> {
         "SET statement_timeout = '30s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'; \
          SET client_min_messages = warning; SET application_name = 'todo'",
     )?;
+    conn.set_instrumentation(Statements::default());
     Ok(conn)
 }
 
@@ -87,11 +88,6 @@ fn identity(conn: &mut PgConnection) -> Result<Identity, StoreError> {
 }
 
 /// Runs what is missing, alone, all or nothing.
-#[traced(
-    name = "db.migration.run",
-    kind = client,
-    attributes(db.system.name = "postgresql", db.operation.name = "MIGRATE")
-)]
 fn migrate(conn: &mut PgConnection, server: &Server) -> Result<Identity, StoreError> {
     conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATOR})"))?;
     // Whoever held the lock before us may have done the work.
@@ -101,7 +97,7 @@ fn migrate(conn: &mut PgConnection, server: &Server) -> Result<Identity, StoreEr
     for (migration, number) in all.iter().zip(1..).filter(|(_, number)| *number > version) {
         migration.run(conn).map_err(migrations::failed)?;
         conn.batch_execute(&format!("COMMENT ON TABLE todos IS '{MARK}{number}'"))?;
-        tracing::info!(name: "db.migration.applied", version = number, "schema migrated");
+        tracing::info!(name: "db.migration.applied", { todo.migration.version = number }, "schema migrated");
     }
     identity(conn)
 }

@@ -17,6 +17,7 @@ diesel::table! {
         updated_at -> BigInt,
         completed_at -> Nullable<BigInt>,
         version -> BigInt,
+        reminded_for -> Nullable<Text>,
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
 
 use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query, sql_types};
 
+use todo_otel_runtime::diesel::Statements;
+
 use super::{StoreError, migrations};
 
 /// Marks our files: "TODO" in ASCII.
@@ -66,6 +68,7 @@ pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
          PRAGMA journal_size_limit = 67108864;"
     ))
     .map_err(|error| StoreError::from(error).in_file(path))?;
+    conn.set_instrumentation(Statements::default());
     Ok(conn)
 }
 
@@ -85,7 +88,7 @@ fn prepare(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
         migrations::back_up(conn, path, found.user_version)?;
     }
     use_wal(conn)?;
-    migrations::run(conn, found.user_version)
+    migrations::run("sqlite", || migrations::migrate(conn, found.user_version))
 }
 
 /// What the header of a database file says about it.

@@ -86,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.ai_enrichment.get", system = self.system(), operation = "SELECT", collection = "suggestions")]
+    #[db_span(name = "db.ai_enrichment.get", system = self.system(), operation = "SELECT", collection = "suggestions", output(db.response.returned_rows = |found| found.len()))]
     pub fn suggestions(
         &self,
         todo_id: Option<i64>,

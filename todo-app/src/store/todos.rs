@@ -7,7 +7,7 @@ use diesel::{
     prelude::*,
     sql_types::{BigInt, Bool, Integer, Nullable, Text},
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use todo_otel_runtime::db_span;
 
 use super::{
@@ -101,7 +101,7 @@ impl Store {
     /// As every method of the store; on an error nothing was added.
     #[db_span(name = "db.todo.create", system = self.system(), operation = "INSERT", collection = "todos")]
     pub fn create(&self, new: &NewTodo, job: Option<&NewJob>, now: Timestamp) -> Result<Todo, StoreError> {
-        self.with(|conn| {
+        let added = self.with(|conn| {
             conn.immediate_transaction(|conn| {
                 let now_ms = now.as_millisecond();
                 let id = diesel::insert_into(todos::table)
@@ -115,7 +115,18 @@ impl Store {
                 journal::record(conn, "add", &[], &[id], now)?;
                 one(conn, id)
             })
-        })
+        });
+        match added {
+            // The server went away: whether it had committed is told by the key that was made here.
+            Err(error) if error.lost_connection() => {
+                let found = self.with(|conn| {
+                    let id = todos::table.filter(todos::uuid.eq(&new.uuid)).select(todos::id).first(conn).optional()?;
+                    id.map(|id| one(conn, id)).transpose()
+                });
+                found.ok().flatten().ok_or(error)
+            }
+            added => added,
+        }
     }
 
     /// Adds todos of a file in one transaction; returns how many were new. One whose key is known already is left as
@@ -123,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store; on an error none was added.
-    #[db_span(name = "db.todo.create", system = self.system(), operation = "BATCH INSERT", collection = "todos")]
+    #[db_span(name = "db.todo.create", system = self.system(), operation = "BATCH INSERT", collection = "todos", attributes(db.operation.batch.size = (imported.len() != 1).then_some(imported.len())))]
     pub fn import(&self, imported: &[Imported], now: Timestamp) -> Result<usize, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
@@ -142,7 +153,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] names every number that is unknown or deleted.
-    #[db_span(name = "db.todo.get", system = self.system(), operation = "SELECT", collection = "todos")]
+    #[db_span(name = "db.todo.get", system = self.system(), operation = "SELECT", collection = "todos", output(db.response.returned_rows = |todos| todos.len()))]
     pub fn get(&self, ids: &[i64]) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| many(conn, ids))
     }
@@ -151,7 +162,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.todo.list", system = self.system(), operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len()))]
+    #[db_span(name = "db.todo.list", system = self.system(), operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len(), db.response.returned_rows = |todos| todos.len()))]
     pub fn list(&self, filter: &Filter) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| {
             let mut query = todos::table.select((Row::as_select(), sql::<Nullable<Text>>(TAGS))).into_boxed();
@@ -222,7 +233,7 @@ impl Store {
     ///
     /// # Errors
     /// As every method of the store.
-    #[db_span(name = "db.todo.list", system = self.system(), operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len()))]
+    #[db_span(name = "db.todo.list", system = self.system(), operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len(), db.response.returned_rows = |todos| todos.len()))]
     pub fn without_enrichment(&self) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| {
             let seen = enrichments::table.select(enrichments::todo_id);
@@ -233,6 +244,25 @@ impl Store {
                 .select((Row::as_select(), sql::<Nullable<Text>>(TAGS)))
                 .load(conn)?;
             Ok(rows.into_iter().map(todo).collect())
+        })
+    }
+
+    /// Open todos that were due before `today` and that nobody was reminded of since; a second call gives none of them.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    #[db_span(name = "db.todo.update", system = self.system(), operation = "UPDATE", collection = "todos")]
+    pub fn take_overdue(&self, today: Date) -> Result<Vec<i64>, StoreError> {
+        let today = today.to_string();
+        let missed = || todos::reminded_for.is_null().or(todos::reminded_for.ne(todos::due));
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let overdue = todos::status.eq(Status::Open.as_str()).and(todos::due.lt(&today));
+                Ok(diesel::update(todos::table.filter(overdue).filter(missed()))
+                    .set(todos::reminded_for.eq(todos::due))
+                    .returning(todos::id)
+                    .get_results(conn)?)
+            })
         })
     }
 

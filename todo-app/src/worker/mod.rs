@@ -1,6 +1,12 @@
-//! The long-running process: leases jobs, enriches, stores, stops on a signal. Not here: what an enrichment is.
+//! The long-running process: leases jobs, hands them to tasks, stops on a signal. Not here: what is done with a job
+//! (`process`), what is done by the clock (`schedule`), what an enrichment is.
+
+mod process;
+mod schedule;
+pub(crate) mod telemetry;
 
 use std::{
+    collections::HashMap,
     fs::{File, OpenOptions, TryLockError},
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -9,34 +15,28 @@ use std::{
 };
 
 use jiff::Timestamp;
-use todo_otel_runtime::{
-    ErrorClass,
-    propagation::{JobCarrier, RemoteContext},
-    traced,
-};
+use todo_otel_runtime::{ErrorClass, traced};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
 };
 
+use self::{
+    process::{Crew, origin, process, release},
+    schedule::Schedule,
+};
 use crate::{
-    analysis,
     app::{App, Clock},
-    domain::EnrichmentMode,
-    enrich::{self, Enricher},
     error::{Error, Result},
     names,
-    store::{Job, JobOutcome, Store, StoreError, TraceContext},
+    store::{Job, Store, StoreError},
 };
-
-/// How long a worker keeps a job: the whole budget of an enrichment and some time to store it.
-const LEASE: Duration = Duration::from_secs(180);
 
 /// Pause when the queue is empty.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// How often old suggestions, changes and deleted todos are looked for.
-const CLEAN_UP: Duration = Duration::from_secs(3600);
+/// Pause when the database does not answer.
+const TROUBLE: Duration = Duration::from_secs(5);
 
 /// How often signals are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -44,82 +44,146 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long jobs that are running may take once the worker is to stop.
 const GRACE: Duration = Duration::from_secs(4);
 
+/// How a worker works.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Jobs at the same time.
+    pub concurrency: usize,
+    /// End when the queue is empty.
+    pub once: bool,
+    /// How long a job stays with a worker that died.
+    pub lease: Duration,
+}
+
 /// Runs until a signal comes in or, with `once`, until the queue is empty.
 ///
 /// # Errors
-/// [`Error::WorkerRunning`] when another worker holds the database.
-pub fn run(app: &mut App, concurrency: usize, once: bool) -> Result<()> {
+/// [`Error::WorkerRunning`] when another worker holds the database file.
+pub fn run(app: &mut App, options: Options) -> Result<()> {
     let store = app.store()?.clone();
     let _lock = store.path().map(lock).transpose()?;
-    // Made anew, as the app keeps its own: a worker hands it to several tasks.
-    let enricher = Arc::new(app.new_enricher()?);
+    let crew = Arc::new(Crew {
+        // Made anew, as the app keeps its own: a worker hands it to several tasks.
+        enricher: app.new_enricher()?,
+        clock: app.clock.clone(),
+        owner: format!("{}-{}", app.process.pid, uuid::Uuid::new_v4()),
+        lease: options.lease,
+        context: app.telemetry.as_ref().map(|config| config.propagation.job_context).unwrap_or_default(),
+        store,
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(concurrency.min(4))
+        .worker_threads(options.concurrency.min(4))
         .enable_all()
         .build()
         .map_err(|source| Error::Io { action: "starting the worker".into(), source })?;
-    watch(&store, app.clock.clone());
+    watch(&crew.store, crew.clock.clone());
     tracing::info!(name: "worker.started", "worker started");
-    if !once {
+    if !options.once {
         app.out.note("Waiting for jobs; Ctrl-C stops.");
     }
-    let result = runtime.block_on(serve(app, &store, &enricher, concurrency, once));
+    let result = runtime.block_on(serve(app, &crew, options));
     runtime.shutdown_timeout(Duration::from_millis(100));
     tracing::info!(name: "worker.stopped", "worker stopped");
     result
 }
 
-async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: usize, once: bool) -> Result<()> {
-    let owner = format!("{}-{}", app.process.pid, uuid::Uuid::new_v4());
-    let mut running: JoinSet<Result<(), StoreError>> = JoinSet::new();
-    let mut clean_up_at = Instant::now();
+async fn serve(app: &App, crew: &Arc<Crew>, options: Options) -> Result<()> {
+    let mut running = Running::default();
+    let mut schedule = Schedule::new();
     let mut idle_until = tokio::time::Instant::now();
     while app.signals.received().is_none() {
-        while let Some(ended) = running.try_join_next() {
-            report(ended);
-        }
-        let free = concurrency - running.len();
+        running.reap();
+        let free = options.concurrency - running.jobs.len();
         if free > 0 && tokio::time::Instant::now() >= idle_until {
-            let jobs = blocking(|| match store.has_due_jobs(app.clock.now())? {
-                true => poll(store, &owner, free, app.clock.now()),
-                false => Ok(Vec::new()),
-            });
-            let jobs = match jobs {
-                Ok(jobs) => jobs,
+            let (jobs, pause) = match blocking(|| take(crew, free)) {
+                Ok(jobs) => (jobs, IDLE),
                 // Somebody else is busy with the file; the next round finds the same jobs.
-                Err(StoreError::Locked) => Vec::new(),
-                Err(error) => return Err(error.into()),
+                Err(StoreError::Locked) => (Vec::new(), IDLE),
+                Err(error) if options.once => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!("error.type" = error.class(), "the queue cannot be asked: {error}");
+                    (Vec::new(), TROUBLE)
+                }
             };
             if jobs.is_empty() {
-                if once && running.is_empty() {
+                if options.once && running.jobs.is_empty() {
                     return Ok(());
                 }
-                idle_until = tokio::time::Instant::now() + IDLE;
+                idle_until = tokio::time::Instant::now() + pause;
             }
             for job in jobs {
-                let (store, enricher, clock) = (store.clone(), Arc::clone(enricher), app.clock.clone());
-                running.spawn(async move { process(&store, &enricher, &clock, &job).await });
+                running.start(crew, job);
             }
         }
-        if Instant::now() >= clean_up_at {
-            clean_up_at = Instant::now() + CLEAN_UP;
-            if let Err(error) = blocking(|| clean_up(store, app.clock.now())) {
-                report(Ok(Err(error)));
-            }
-        }
+        schedule.run(&crew.store, &crew.clock);
         tokio::time::sleep(TICK).await;
     }
-    // What does not end in time is dropped with its lease; another worker takes it over.
-    let _ = tokio::time::timeout(GRACE, async {
-        while let Some(ended) = running.join_next().await {
-            report(ended);
-        }
-    })
-    .await;
+    running.stop(crew).await;
     Ok(())
 }
 
-/// Leases what is due. An idle queue makes no span: it is not asked.
+/// Jobs in progress.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Result<()>>,
+    jobs: HashMap<Id, Arc<Job>>,
+}
+
+impl Running {
+    fn start(&mut self, crew: &Arc<Crew>, job: Job) {
+        let (crew, job) = (Arc::clone(crew), Arc::new(job));
+        let kept = Arc::clone(&job);
+        let task = self.tasks.spawn(async move {
+            let started = Instant::now();
+            let done = process(&crew, &job).await;
+            telemetry::processed(started.elapsed(), done.as_ref().err().map(ErrorClass::class));
+            done
+        });
+        self.jobs.insert(task.id(), kept);
+    }
+
+    fn reap(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.ended(ended);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Result<()>), JoinError>) {
+        let (id, class) = match ended {
+            Ok((id, Ok(()))) => (id, None),
+            Ok((id, Err(error))) => (id, Some(error.class())),
+            Err(error) => (error.id(), Some("panic")),
+        };
+        let job = self.jobs.remove(&id);
+        if let (Some(job), Some(class)) = (job, class) {
+            tracing::error!("error.type" = class, "messaging.message.id" = job.message_id, "a job failed");
+        }
+    }
+
+    /// Waits for what ends in time and gives the rest back.
+    async fn stop(mut self, crew: &Crew) {
+        let _ = tokio::time::timeout(GRACE, async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                self.ended(ended);
+            }
+        })
+        .await;
+        self.tasks.shutdown().await;
+        release(crew, self.jobs.into_values());
+    }
+}
+
+/// Leases what is due. An idle queue makes no span: it is only asked whether there is something.
+fn take(crew: &Crew, count: usize) -> Result<Vec<Job>, StoreError> {
+    if !crew.store.has_due_jobs(crew.clock.now())? {
+        return Ok(Vec::new());
+    }
+    let started = Instant::now();
+    let jobs = poll(crew, count, crew.clock.now())?;
+    telemetry::consumed(jobs.len(), started.elapsed());
+    Ok(jobs)
+}
+
 #[traced(
     name = "poll enrichment",
     kind = client,
@@ -128,27 +192,21 @@ async fn serve(app: &App, store: &Store, enricher: &Arc<Enricher>, concurrency: 
         messaging.operation.name = "poll",
         messaging.operation.type = "receive",
         messaging.system = "todo.job_queue",
-        messaging.destination.name = "enrichment"
+        messaging.destination.name = "enrichment",
+        messaging.client.id = &crew.owner
     ),
     output(messaging.batch.message_count = |jobs| (jobs.len() > 1).then_some(jobs.len()))
 )]
-fn poll(store: &Store, owner: &str, count: usize, now: Timestamp) -> Result<Vec<Job>, StoreError> {
-    let jobs = store.claim_jobs(owner, i64::try_from(count).unwrap_or(i64::MAX), LEASE, now)?;
-    for context in jobs.iter().filter_map(job_context) {
+fn poll(crew: &Crew, count: usize, now: Timestamp) -> Result<Vec<Job>, StoreError> {
+    let jobs = crew.store.claim_jobs(&crew.owner, i64::try_from(count).unwrap_or(i64::MAX), crew.lease, now)?;
+    for context in jobs.iter().filter_map(origin) {
         todo_otel_runtime::add_link(&context);
     }
     Ok(jobs)
 }
 
-/// Lets old suggestions expire and forgets what nobody can take back any more.
-#[traced(name = "worker.cleanup.run", root, output(todo.count = |gone| *gone))]
-fn clean_up(store: &Store, now: Timestamp) -> Result<usize, StoreError> {
-    store.expire_suggestions(now)?;
-    store.clean_up(now)
-}
-
-/// Tells the scrape page how long queue and list are, and `/readyz` whether the database answers. Looked at every few
-/// seconds at most, however often somebody asks.
+/// Tells the scrape page how long queue and list are and what the connections do, and `/readyz` whether the database
+/// answers. The database is looked at every few seconds at most, however often somebody asks.
 fn watch(store: &Store, clock: Clock) {
     let seen = Mutex::new((None::<Instant>, (0, None), (0, 0)));
     let store_seen = store.clone();
@@ -166,80 +224,13 @@ fn watch(store: &Store, clock: Clock) {
         observer.set(&names::JOBS_OLDEST_AGE, age, ("enrichment",));
         observer.set(&names::TODOS_OPEN, seen.2.0, ());
         observer.set(&names::TODOS_OVERDUE, seen.2.1, ());
+        store_seen.observe(observer);
     });
     let store = store.clone();
     todo_otel_runtime::metrics::serve::readiness("database", move || match store.pending_jobs() {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
     });
-}
-
-/// One job: enrich, store, or say why not.
-#[traced(
-    name = "process enrichment",
-    kind = consumer,
-    root,
-    link = job_context(job),
-    attributes(
-        messaging.operation.name = "process",
-        messaging.operation.type = "process",
-        messaging.system = "todo.job_queue",
-        messaging.destination.name = "enrichment",
-        messaging.message.id = &job.message_id,
-        todo.job.attempt = job.attempt,
-        todo.job.queue_time = clock.now().duration_since(job.run_at).as_secs_f64().max(0.0),
-        todo.id = job.todo.id
-    )
-)]
-async fn process(store: &Store, enricher: &Enricher, clock: &Clock, job: &Job) -> Result<(), StoreError> {
-    let started = Instant::now();
-    let done = work(store, enricher, clock, job).await;
-    let error = done.as_ref().map_or_else(|error| Some(error.class()), |failed| *failed);
-    let labels = ("process", "todo.job_queue", "enrichment", error);
-    names::JOB_DURATION.record(started.elapsed().as_secs_f64(), labels);
-    done.map(drop)
-}
-
-/// The class of what went wrong with the enrichment; the job's row says what becomes of it.
-async fn work(
-    store: &Store,
-    enricher: &Enricher,
-    clock: &Clock,
-    job: &Job,
-) -> Result<Option<&'static str>, StoreError> {
-    let request =
-        analysis::request(&job.todo, clock.today(), EnrichmentMode::Background, format!("todo-job-{}", job.id));
-    let analysed = enrich::analyze(enricher, store, &request, async |enrichment| {
-        let outcome = JobOutcome::Done(analysis::to_store(&job.todo, EnrichmentMode::Background, &enrichment));
-        let stored = blocking(|| store.finish_job(job, &outcome, clock.now()))?;
-        analysis::offered(stored.as_deref().unwrap_or_default());
-        Ok::<_, Error>(())
-    });
-    let error = match analysed.await {
-        Ok(_) => return Ok(None),
-        Err(Error::Store(error)) => return Err(error),
-        Err(error) => error,
-    };
-    let (retry, pause) = match &error {
-        Error::Enrich(error) => (error.retryable(), error.retry_after()),
-        _ => (false, None),
-    };
-    let failed = JobOutcome::Failed { error: error.to_string(), retry, pause };
-    blocking(|| store.finish_job(job, &failed, clock.now())).map(|_| Some(error.kind()))
-}
-
-/// Where the job was enqueued, if what its row says is valid.
-fn job_context(job: &Job) -> Option<RemoteContext> {
-    let TraceContext { traceparent, tracestate, baggage } = job.context.clone();
-    JobCarrier { traceparent, tracestate, baggage }.context()
-}
-
-fn report(ended: Result<Result<(), StoreError>, tokio::task::JoinError>) {
-    match ended {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!("error.type" = error.class(), "a job could not be stored"),
-        Err(_) => tracing::error!("error.type" = "panic", "a job ended unexpectedly"),
-    }
 }
 
 /// Keeps database work off the threads that drive the network, without leaving the current span's thread.

@@ -133,7 +133,7 @@ fn cut_slowly(text: &str) -> &str {
 }
 
 /// The last boundary of a character at or before `at`.
-fn boundary(text: &str, at: usize) -> usize {
+pub(crate) fn boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
