@@ -153,13 +153,16 @@ fn enqueue_and_process(place: &Place, context: &str) -> (Span, Span) {
         command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url()).env("TODO_JOB_CONTEXT", context);
         succeed(command);
     }
-    let (enqueue, process) = ("enqueue enrichment", "process enrichment");
-    let both = receiver.wait_for(|seen| seen.span(enqueue).is_some() && seen.span(process).is_some(), PATIENCE);
-    assert!(both, "{:?}", receiver.spans().iter().map(|span| span.name.clone()).collect::<Vec<_>>());
-    let seen = receiver.seen();
-    let system = attribute(&seen.span("db.job.claim").unwrap().attributes, "db.system.name");
-    assert_eq!(system.as_deref(), Some(place.store().system()));
-    (seen.span(enqueue).unwrap(), seen.span(process).unwrap())
+    let names = ["enqueue enrichment", "db.todo.create", "db.job.claim", "process enrichment"];
+    let all = receiver.wait_for(|seen| names.iter().all(|name| seen.span(name).is_some()), PATIENCE);
+    assert!(all, "{:?}", receiver.spans().iter().map(|span| span.name.clone()).collect::<Vec<_>>());
+    let [enqueue, create, claim, process] = names.map(|name| receiver.seen().span(name).unwrap());
+    let system = place.store().system();
+    for span in [create, claim] {
+        assert_eq!(attribute(&span.attributes, "db.system.name").as_deref(), Some(system));
+        assert!(attribute(&span.attributes, "todo.db.statements").is_some(), "{:?}", span.attributes);
+    }
+    (enqueue, process)
 }
 
 const PRODUCER: i32 = 4;

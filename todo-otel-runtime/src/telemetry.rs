@@ -171,7 +171,7 @@ impl TelemetryBuilder {
         };
         say("settings", &config.warnings);
         #[cfg(feature = "diesel")]
-        crate::diesel::configure(config.traces.n_plus_one);
+        crate::diesel::configure(&config.app, config.traces.n_plus_one);
         if config.role == Role::Cli {
             propagation::adopt_incoming(setup::install_id::baggage(&config));
         }

@@ -12,9 +12,13 @@
 mod sql;
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use diesel::connection::{Instrumentation, InstrumentationEvent};
@@ -40,8 +44,12 @@ const LONGEST: usize = 16 * 1024;
 /// The same statement more often than this inside one span is worth a warning; 0 = never.
 static N_PLUS_ONE: AtomicU32 = AtomicU32::new(5);
 
-pub(crate) fn configure(n_plus_one: u32) {
+/// `<app>.db.statements`
+static STATEMENTS: RwLock<Cow<'static, str>> = RwLock::new(Cow::Borrowed("db.statements"));
+
+pub(crate) fn configure(app: &str, n_plus_one: u32) {
     N_PLUS_ONE.store(n_plus_one, Relaxed);
+    *STATEMENTS.write().unwrap_or_else(PoisonError::into_inner) = format!("{app}.db.statements").into();
 }
 
 /// The instrumentation of one connection: `connection.set_instrumentation(Statements::default())`.
@@ -193,7 +201,7 @@ impl Statements {
     }
 
     fn write_count(&self) {
-        set_attribute(&crate::metrics::state::named("{app}.db.statements"), &self.count);
+        set_attribute(&STATEMENTS.read().unwrap_or_else(PoisonError::into_inner), &self.count);
     }
 }
 

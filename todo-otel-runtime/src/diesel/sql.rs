@@ -84,49 +84,56 @@ fn values(tokens: &[Token<'_>]) -> Option<usize> {
     (open.text == "(" && is_list && length % 2 == 1).then_some(length + 2)
 }
 
+/// What stands between one pair of parentheses.
+#[derive(Clone, Copy, Default)]
+struct Level {
+    /// An operation stands here: `FROM` means a table.
+    operation: bool,
+    /// In a list of tables.
+    listing: bool,
+    /// The next name is a table.
+    expected: bool,
+}
+
 /// Operations and what they act on, in order and as they are written. At most 255 bytes, cut between words.
 pub(super) fn summary(sql: &str) -> String {
     let tokens = tokens(sql);
     let mut out = Words::default();
-    // For each open parenthesis, whether an operation stands directly inside: `FROM` means a table only there.
-    let mut inside = vec![false];
-    // In a list of tables: the next name is one.
-    let mut expected = false;
-    let mut listing = false;
+    // One for each open parenthesis.
+    let mut levels = vec![Level::default()];
     let mut index = 0;
     while let Some(token) = tokens.get(index) {
         let before = index.checked_sub(1).and_then(|index| tokens.get(index));
         let follows = |words: &[&str]| before.is_some_and(|before| before.is_one_of(words));
         index += 1;
         match token.text {
-            "(" => {
-                inside.push(false);
-                (expected, listing) = (false, false);
-                continue;
+            "(" => levels.push(Level::default()),
+            ")" if levels.len() > 1 => {
+                levels.pop();
             }
-            ")" => {
-                inside.pop();
-                // A list goes on after a table in parentheses.
-                listing = true;
+            _ => {}
+        }
+        let Some(level) = levels.last_mut() else { break };
+        match token.text {
+            "(" | ")" => {
+                level.expected = false;
                 continue;
             }
             "," => {
-                expected = listing;
+                level.expected = level.listing;
                 continue;
             }
             ";" => {
-                inside = vec![false];
-                (expected, listing) = (false, false);
+                levels = vec![Level::default()];
                 continue;
             }
             _ => {}
         }
         let begins = before.is_none_or(|before| before.text == ";");
-        if expected && !token.is_one_of(&["only", "lateral", "if", "not", "exists", "select", "concurrently"]) {
-            expected = false;
-            if matches!(token.kind, Kind::Word | Kind::Name)
-                || (token.kind == Kind::Literal && token.text.starts_with('\''))
-            {
+        if level.expected && !token.is_one_of(&["only", "lateral", "if", "not", "exists", "select", "concurrently"]) {
+            level.expected = false;
+            let text = token.kind == Kind::Literal && token.text.starts_with('\'');
+            if text || matches!(token.kind, Kind::Word | Kind::Name) {
                 let mut end = token.end();
                 while tokens.get(index).is_some_and(|dot| dot.text == "." && dot.start == end)
                     && let Some(part) = tokens.get(index + 1)
@@ -143,11 +150,9 @@ pub(super) fn summary(sql: &str) -> String {
         let replace = token.is("replace") && (begins || tokens.get(index).is_some_and(|next| next.is("into")));
         if (plain && !follows(&["on"])) || update || replace {
             out.push(token.text);
-            if let Some(last) = inside.last_mut() {
-                *last = true;
-            }
-            listing = false;
-            expected = update || token.is_one_of(&["call", "exec", "execute"]);
+            level.operation = true;
+            level.listing = false;
+            level.expected = update || token.is_one_of(&["call", "exec", "execute"]);
         } else if token.is_one_of(&["create", "drop", "alter", "truncate"]) && begins {
             out.push(token.text);
             let object = tokens[index..].iter().position(|token| {
@@ -156,16 +161,16 @@ pub(super) fn summary(sql: &str) -> String {
             if let Some(object) = object.filter(|at| *at < 4) {
                 out.push(tokens[index + object].text);
                 index += object + 1;
-                expected = true;
+                level.expected = true;
             }
         } else if begins && !token.is("with") {
             out.push(token.text);
-        } else if inside.last() == Some(&true)
+        } else if level.operation
             && (token.is_one_of(&["from", "using"]) && !follows(&["distinct"]) || token.is_one_of(&["join", "into"]))
         {
-            (expected, listing) = (true, true);
+            (level.expected, level.listing) = (true, true);
         } else if token.is_one_of(&["where", "on", "set", "group", "order", "having", "limit", "values", "returning"]) {
-            listing = false;
+            level.listing = false;
         }
     }
     out.0
@@ -331,6 +336,8 @@ mod tests {
             ("SELECT a FROM t WHERE a IS DISTINCT FROM b FOR UPDATE SKIP LOCKED", "SELECT t"),
             ("WITH new AS (SELECT 1 FROM a) SELECT * FROM new", "SELECT a SELECT new"),
             ("CREATE TABLE IF NOT EXISTS todos (id INTEGER REFERENCES x ON DELETE CASCADE)", "CREATE TABLE todos"),
+            ("CREATE TABLE t (a TEXT CHECK (a <> ''), b INTEGER, c DOUBLE)", "CREATE TABLE t"),
+            ("SELECT a FROM (SELECT b FROM t) AS x, u WHERE f(a, b) = (1, 2)", "SELECT SELECT t u"),
             ("CREATE UNIQUE INDEX i ON t (a)", "CREATE INDEX i"),
             ("DROP TABLE a", "DROP TABLE a"),
             ("call some_stored_procedure(?)", "call some_stored_procedure"),
