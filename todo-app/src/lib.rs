@@ -12,6 +12,9 @@ pub mod config;
 pub mod domain;
 pub mod enrich;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod names;
 pub mod operate;
 pub mod output;

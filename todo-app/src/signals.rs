@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
     flag, low_level,
 };
 
@@ -32,6 +32,8 @@ impl Signals {
             let number = usize::try_from(signal).unwrap_or_default();
             let _ = flag::register_usize(signal, Arc::clone(&signals.received), number);
         }
+        // A write past the limit on file sizes is then an error that the database reports, not the end of the process.
+        let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
         signals
     }
 

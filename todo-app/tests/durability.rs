@@ -100,3 +100,42 @@ fn a_killed_worker_leaves_its_job_to_the_next_one() {
     assert_eq!(ask(&home, "SELECT state || ' ' || attempt AS text FROM jobs"), ["done 2"]);
     assert!(!home.json(&["suggestions"])["suggestions"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_full_disk_costs_no_stored_todo() {
+    let home = Home::new();
+    home.ok(&["add", "before", "--no-enrich"]);
+    // A limit on file sizes stands in for the full disk: SQLite gets EFBIG from it, as it gets ENOSPC.
+    let mut refused = 0;
+    let mut acknowledged = vec!["before".to_owned()];
+    for number in 0..12 {
+        let limit = 4096 << (number % 6);
+        let title = format!("todo {number} {}", "x".repeat(400));
+        let template = home.command(["add", &title, "--no-enrich", "--json"]);
+        let output = std::process::Command::new("prlimit")
+            .arg(format!("--fsize={limit}"))
+            .arg(template.get_program())
+            .args(template.get_args())
+            .env_clear()
+            .envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .output();
+        let Ok(output) = output else {
+            otlp_test_support::not_run("a_full_disk_costs_no_stored_todo", "prlimit");
+            return;
+        };
+        let run = Run::from(output);
+        match run.code {
+            Some(0) => acknowledged.push(title),
+            Some(4) => refused += 1,
+            other => panic!("{limit}: {other:?} {} {}", run.stdout, run.stderr),
+        }
+    }
+    eprintln!("full disk: {refused} of 12 refused, {} stored", acknowledged.len());
+    assert!(refused > 0 && acknowledged.len() > 1, "{refused} refused, {} stored", acknowledged.len());
+    assert_eq!(ask(&home, "SELECT integrity_check AS text FROM pragma_integrity_check"), ["ok"]);
+    let stored = ask(&home, "SELECT title AS text FROM todos ORDER BY id");
+    assert_eq!(stored, acknowledged);
+    home.ok(&["add", "after", "--no-enrich"]);
+}

@@ -19,6 +19,9 @@ pub mod deliver;
 pub mod diesel;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 mod error;
+#[cfg(all(feature = "runtime", not(feature = "off"), any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 mod last;
 #[cfg(all(feature = "runtime", not(feature = "off")))]

@@ -31,6 +31,15 @@ use crate::{
 mod at_exit;
 mod background;
 
+/// Its end tells that the thread ends, and with it what other crates keep for this thread.
+struct Alive;
+
+impl Drop for Alive {
+    fn drop(&mut self) {}
+}
+
+thread_local!(static ALIVE: Alive = const { Alive });
+
 static ON_START: AtomicBool = AtomicBool::new(false);
 static RUNNING: Mutex<Option<Arc<Running>>> = Mutex::new(None);
 
@@ -147,6 +156,8 @@ impl TelemetryBuilder {
     /// As [`init`].
     pub fn init(self) -> Result<Telemetry, InitError> {
         let Self { config, custom } = self;
+        // In this order: what is touched later is destroyed earlier when the thread ends.
+        opentelemetry::Context::map_current(|_| ALIVE.with(|_| ()));
         let mut slot = running();
         if let Some(running) = slot.as_ref().filter(|running| running.is_alive()) {
             logs::say(Severity::Warn, "telemetry was started before", "the second start changes nothing");
@@ -340,7 +351,18 @@ impl Running {
         drop(phase);
         setup::panic::set(false);
         propagation::release_incoming();
-        let report = catch_unwind(AssertUnwindSafe(|| self.pipelines.shutdown(deadline)));
+        let shut = || catch_unwind(AssertUnwindSafe(|| self.pipelines.shutdown(deadline)));
+        let report = match ALIVE.try_with(|_| ()) {
+            Ok(()) => shut(),
+            // From the destructor of a thread-local: exporters would miss theirs.
+            Err(_) => std::thread::scope(|scope| {
+                let thread = std::thread::Builder::new().name("otel-shutdown".to_owned());
+                match thread.spawn_scoped(scope, shut) {
+                    Ok(thread) => thread.join().unwrap_or_else(Err),
+                    Err(_) => shut(),
+                }
+            }),
+        };
         let report = report.unwrap_or_else(|_| ShutdownReport { timed_out: true, ..Default::default() });
         *self.phase() = Phase::Ended(report.clone());
         self.ended.notify_all();

@@ -19,6 +19,9 @@ mod retry;
 mod shared;
 mod telemetry;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use parse::reply as parse_reply;
+
 use crate::{
     config::{AiConfig, Vendor},
     domain::{EnrichmentMode, Field, NewSuggestion},

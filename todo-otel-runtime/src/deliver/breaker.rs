@@ -99,6 +99,7 @@ impl Breakers {
     pub(crate) fn failed(&mut self, signal: Signal, asked: Option<Duration>, problem: &str, now: &Now, chance: u64) {
         self.events = self.events.saturating_add(1);
         let tried = self.of(signal).tried;
+        let asked = if sabotaged!("retry_after_ignored") { None } else { asked };
         let alone = asked.is_none() && self.signals.iter().any(|other| other.succeeded > tried);
         for (i, breaker) in self.signals.iter_mut().enumerate() {
             let own = i == signal as usize;
@@ -117,6 +118,9 @@ impl Breakers {
     pub(crate) fn misconfigured(&mut self, signal: Signal, problem: &str, now: &Now, chance: u64) {
         self.events = self.events.saturating_add(1);
         let events = self.events;
+        if sabotaged!("one_breaker_for_all") {
+            self.signals.iter_mut().for_each(|breaker| breaker.misconfigured(now, chance));
+        }
         let breaker = self.of_mut(signal);
         breaker.shared = false;
         breaker.misconfigured(now, chance);
@@ -211,6 +215,9 @@ impl Breaker {
 
     /// A longer wait that runs already stays.
     fn open(&mut self, wait_ms: u64, now: &Now) {
+        if sabotaged!("no_breaker") {
+            return;
+        }
         let wait_ms = wait_ms.max(u64::try_from(self.wait(now).as_millis()).unwrap_or(0));
         self.opened = self.opened.saturating_add(1);
         self.not_before_ms = now.wall_ms.saturating_add(wait_ms);
@@ -316,6 +323,28 @@ mod tests {
         // It is over when one of them gets through.
         breakers.succeeded(Signal::Metrics, &at(600));
         assert!(breakers.may_send(traces, &at(0)));
+    }
+
+    #[test]
+    fn a_receiver_that_comes_and_goes_sees_no_storm() {
+        // Up for 1 s, down for 3 s, for 10 minutes; somebody wants to send every 10 ms.
+        let (mut breakers, mut failed, mut taken) = (Breakers::default(), 0, 0);
+        for tick in 0..60_000u64 {
+            let now = at(tick * 10);
+            if !breakers.may_send(Signal::Traces, &now) {
+                continue;
+            }
+            if tick * 10 % 4_000 < 1_000 {
+                taken += 1;
+                breakers.succeeded(Signal::Traces, &now);
+            } else {
+                failed += 1;
+                breakers.failed(Signal::Traces, None, "", &now, tick.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            }
+        }
+        // 150 times down: two requests find out, and a probe or two look again.
+        assert!(failed <= 150 * 5, "{failed} requests into 450 s of outage");
+        assert!(taken > 500, "{taken}");
     }
 
     #[test]

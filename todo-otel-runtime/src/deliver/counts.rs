@@ -181,6 +181,7 @@ impl Tally {
 
     pub(crate) fn delivered(&self, signal: Signal, items: u64) {
         self.waiting[signal as usize].fetch_sub(items, Relaxed);
+        let items = if sabotaged!("miscount_by_one") { items + 1 } else { items };
         self.delivered[signal as usize].fetch_add(items, Relaxed);
     }
 
@@ -239,7 +240,7 @@ impl Tally {
         for signal in Signal::ALL {
             for reason in Reason::ALL {
                 let items = self.dropped[signal as usize][reason as usize].load(Relaxed);
-                if items > 0 {
+                if items > 0 && !sabotaged!("report_ok_always") {
                     dropped.push(Dropped { signal, reason, items });
                 }
             }

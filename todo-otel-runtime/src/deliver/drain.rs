@@ -249,6 +249,9 @@ impl Destination {
         };
         let Some(route) = pass.settings.route(segment.signal) else { return Sent::Gone };
         let left = pass.deadline.saturating_duration_since(Instant::now());
+        if sabotaged!("unlink_before_send") {
+            self.spool.unlink_now(name);
+        }
         let answer = pass.transport.send(&Attempt {
             route,
             signal: segment.signal,

@@ -36,6 +36,9 @@ pub(crate) fn flush(inner: &Inner, deadline: Instant) {
 }
 
 pub(crate) fn finish(inner: &Inner, deadline: Instant) {
+    if sabotaged!("sleep_at_exit") {
+        std::thread::sleep(Duration::from_secs(3));
+    }
     let before = match inner.settings.role {
         // A command reports nothing while it runs: its tombstones tell of everything.
         Role::Cli => Vec::new(),

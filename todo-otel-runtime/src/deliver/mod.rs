@@ -5,6 +5,9 @@
 //!
 //! What is not here: encoding (exporters and `metrics::otlp`), deciding what is recorded, and any knowledge of spans.
 
+#[macro_use]
+mod sabotage;
+
 mod account;
 mod breaker;
 mod clock;
@@ -17,6 +20,9 @@ pub(crate) mod drainer;
 mod finish;
 #[cfg(target_os = "linux")]
 mod fork;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod handover;
 mod health;
@@ -198,6 +204,10 @@ impl Delivery {
         }
         let mut kept = true;
         for (bytes, items) in parts {
+            if sabotaged!("lose_every_1000th") && sabotage::is_every_1000th(items) {
+                inner.tally.spooled(signal, items);
+                continue;
+            }
             kept &= self.keep(inner.body(signal, items, bytes));
         }
         Accepted { items, kept }

@@ -63,7 +63,7 @@ impl Http {
         }
         let config = Agent::config_builder()
             .proxy(None)
-            .max_redirects(0)
+            .max_redirects(if sabotaged!("follow_redirect") { 5 } else { 0 })
             .http_status_as_error(false)
             .max_response_header_size(64 * 1024)
             .accept_encoding("")

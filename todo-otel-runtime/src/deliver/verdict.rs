@@ -28,6 +28,7 @@ pub(crate) fn verdict(answer: &Answer, now: SystemTime) -> Verdict {
         Answer::Http { status: 429 | 502 | 503 | 504, retry_after: values, .. } => {
             Verdict::Later { asked: retry_after(values, now), tls: None }
         }
+        Answer::Http { status: 400, .. } if sabotaged!("retry_400") => Verdict::Later { asked: None, tls: None },
         Answer::Http { status: 401 | 403 | 404 | 405 | 300..=399, .. } => Verdict::Misconfigured,
         Answer::Http { .. } => Verdict::Refused,
         Answer::Grpc { code: 0, body, .. } => Verdict::Delivered { rejected: rejected(body) },

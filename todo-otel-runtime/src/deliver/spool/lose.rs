@@ -114,6 +114,9 @@ impl Spool {
             self.merge(&mut listing);
         }
         let (mut bytes, mut files) = (listing.bytes(), listing.files());
+        if sabotaged!("evict_newest") {
+            listing.segments.reverse();
+        }
         for name in listing.segments.iter().filter(|name| name.run != ACCOUNT) {
             // Burying leaves a tombstone, so the number of files falls only when tombstones are merged.
             let segments = files.saturating_sub(listing.tombstones.len().min(MAX_TOMBSTONES));

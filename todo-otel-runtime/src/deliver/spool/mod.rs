@@ -115,6 +115,7 @@ impl Spool {
         let count = u32::try_from(items).unwrap_or(u32::MAX);
         let created_ns = clock::wall_ms().saturating_mul(1_000_000);
         let header = segment::header(signal, encoding, count, created_ns, raw, &stored);
+        let stored = if sabotaged!("flip_after_crc") { stored.iter().map(|byte| byte ^ 1).collect() } else { stored };
         self.check_space()?;
         let first = self.name(signal, items, stored.len());
         if self.write_file(&first, &[&header, &stored], self.durability).is_ok() {
@@ -139,8 +140,12 @@ impl Spool {
             let mut file = self.disk.create(&temporary)?;
             // Tells adopters that the writer lives; where locks are refused nobody adopts either.
             let _ = file.try_lock();
+            if sabotaged!("rename_before_write") {
+                self.disk.rename(&temporary, &segment)?;
+                return file.write(parts);
+            }
             file.write(parts)?;
-            if durability != Durability::Process {
+            if durability != Durability::Process && !sabotaged!("skip_fdatasync") {
                 file.sync()?;
             }
             self.disk.rename(&temporary, &segment)?;
@@ -153,6 +158,9 @@ impl Spool {
             Ok(())
         })();
         if written.is_err() {
+            if sabotaged!("unwrap_on_enospc") {
+                std::panic::panic_any("sabotage");
+            }
             let _ = self.disk.unlink(&temporary);
         }
         written
@@ -228,7 +236,7 @@ impl Spool {
 
     fn lock(&self, name: &str) -> Option<Lock> {
         let handle = self.disk.open_lock(name).ok()?;
-        handle.try_lock().ok()?.then_some(Lock(handle))
+        (handle.try_lock().ok()? || sabotaged!("no_drain_lock")).then_some(Lock(handle))
     }
 
     /// The shared state of the breakers; whatever cannot be read is closed ones.
@@ -248,6 +256,11 @@ impl Spool {
         if written.is_err() {
             let _ = self.disk.unlink(temporary);
         }
+    }
+
+    /// For the check that a claim is not removed before it is sent.
+    pub(crate) fn unlink_now(&self, name: &Name) {
+        let _ = self.disk.unlink(&name.segment());
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -11,6 +11,7 @@
 //! assert!(receiver.wait_for(|seen| seen.spans().len() == 7, Duration::from_secs(2)));
 //! ```
 
+pub mod fuzz;
 mod not_run;
 pub mod peer;
 pub mod postgres;
