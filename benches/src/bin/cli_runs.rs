@@ -133,13 +133,14 @@ fn fault(kind: &str) -> Fault {
 fn measure(program: &Path, label: &str, kind: &str, runs: usize, waiting: usize) -> Result<u64> {
     let home = tempfile::tempdir()?;
     let mut peer = Peer::start(kind)?;
+    let url = peer.url.clone();
     let command = |arguments: &[&str]| {
         let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
             .env("HOME", home.path())
-            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &peer.url)
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &url)
             .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
