@@ -66,3 +66,41 @@ snapshots! {
             fn own(&self) {}
         }"#;
 }
+
+/// Every function pays for its wrapper, so it is counted: what is generated beside the static, the user's own body and the
+/// values that were asked for.
+#[track_caller]
+fn is_thin(which: Which, args: &str, item: &str, body: &str) {
+    fn count(tokens: proc_macro2::TokenStream) -> usize {
+        let inside = |token| match token {
+            proc_macro2::TokenTree::Group(group) => 1 + count(group.stream()),
+            _ => 1,
+        };
+        tokens.into_iter().map(inside).sum()
+    }
+    let tokens = macros::expand(which, args.parse().unwrap(), item.parse().unwrap());
+    let function: syn::ItemFn = syn::parse2(tokens).unwrap();
+    let wrapper = function.block.stmts.iter().filter(|s| !matches!(s, syn::Stmt::Item(syn::Item::Static(_))));
+    let wrapper: proc_macro2::TokenStream = wrapper.map(|statement| quote!(#statement)).collect();
+    let own = count(wrapper.clone()) - count(body.parse().unwrap());
+    let file = syn::parse2(quote!(fn wrapper() { #wrapper })).unwrap();
+    let lines = prettyplease::unparse(&file).replace("::todo_otel_runtime::__private::", "rt::");
+    assert!(own <= MOST_TOKENS, "{own} tokens for {item}:\n{lines}");
+}
+
+/// Twelve lines of ten tokens.
+const MOST_TOKENS: usize = 120;
+
+#[test]
+fn the_wrapper_of_a_function_is_a_dozen_lines_at_most() {
+    for which in [Which::Traced, Which::RedMetrics] {
+        let body = "store(title)?; Ok(n)";
+        is_thin(which, "", &format!("fn add(title: &str, n: u32) -> Result<u32, Error> {{ {body} }}"), body);
+        let body = "store(title).await";
+        is_thin(which, "", &format!("async fn add(title: &str) -> Result<u32, Error> {{ {body} }}"), body);
+        is_thin(which, "", "fn tick() { beat() }", "beat()");
+    }
+    let all =
+        "kind = server, err = auto, log, root, keep(error, slow = \"500ms\"), sample = 0.1, slow = \"2s\", attach";
+    is_thin(Which::Traced, all, "fn tick() { beat() }", "beat()");
+}

@@ -16,7 +16,7 @@ use futures_core::Stream;
 use super::{
     callsite::Callsite,
     clock, failure, local,
-    outcome::{Exit, Fault, Outcome},
+    outcome::{Exit, Fault, Outcome, a_value},
     root::{self, Start},
     shortcut,
     span::{
@@ -67,57 +67,67 @@ impl<F, C> Run<F, C> {
         Run { inner, call: Call { state, busy: 0, polls: 0, phase }, exit: Some(exit) }
     }
 
-    /// One poll of the inner future, with the span being current; `done` says what the result means.
-    #[inline(always)]
-    fn drive<T>(
-        self: Pin<&mut Self>,
-        poll: impl FnOnce(Pin<&mut F>) -> Poll<T>,
-        is_end: impl FnOnce(&T) -> bool,
-        exit: impl FnOnce(C, &T, &mut Exit<'_>),
-    ) -> Poll<T> {
+    /// The call, what looks at its value, and the inner future.
+    #[inline]
+    fn parts(self: Pin<&mut Self>) -> (&mut Call, &mut Option<C>, Pin<&mut F>) {
         // SAFETY: `inner` is pinned whenever `self` is: it is never moved out, `Run` is `Unpin` only when `F` is and has no
         // `Drop` of its own. The other fields are never pinned.
-        let (this, look, inner) = unsafe {
+        unsafe {
             let Run { inner, call, exit } = self.get_unchecked_mut();
             (call, exit, Pin::new_unchecked(inner))
-        };
-        let mut previous = Previous::uninit();
-        let runs = this.phase != Phase::Quiet && this.enter(&mut previous);
-        let call: *mut Call = if runs { this } else { ptr::null_mut() };
-        // The body is polled in one place only, so that there is one copy of its code.
-        let unwinding = Unwinding { call, previous: &previous };
-        let result = poll(inner);
-        // SAFETY: null, or from the reference above, which is not used any more; the guard does not look before it drops.
-        let Some(call) = (unsafe { call.as_mut() }) else {
-            std::mem::forget(unwinding);
-            return result;
-        };
-        // SAFETY: `enter` has written it.
-        let before = unsafe { previous.assume_init() };
-        match &result {
-            Poll::Ready(value) if is_end(value) => {
-                // SAFETY: `enter` has said that the call runs.
-                let state = unsafe { call.state.assume_init_ref() };
-                let end = end_of(state);
-                let mut seen = Exit::new(state);
-                if let Some(look) = look.take() {
-                    exit(look, value, &mut seen);
-                }
-                let Exit { outcome, fault, .. } = seen;
-                std::mem::forget(unwinding);
-                if outcome == Outcome::Ok && fault.is_none() {
-                    call.end_ok(before, end);
-                } else {
-                    call.end(before, end, outcome, fault);
-                }
-            }
-            _ => {
-                std::mem::forget(unwinding);
-                call.pause(before);
-            }
         }
-        result
     }
+}
+
+// What is generic over the inner future is compiled once per function of the program. Unoptimised, inlining would put
+// these into each of them again.
+
+/// The thread comes in.
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn enter<'a>(call: &mut Call, previous: &'a mut Previous) -> Unwinding<'a> {
+    let runs = call.phase != Phase::Quiet && call.enter(previous);
+    Unwinding { call: if runs { call } else { ptr::null_mut() }, previous }
+}
+
+/// The thread leaves with a value.
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn end_with<T, C: FnOnce(&T, &mut Exit<'_>)>(entered: Unwinding<'_>, value: &T, look: &mut Option<C>) {
+    // SAFETY: null, or from a reference that lives as long as the poll and is not used any more; the guard does not look
+    // before it drops.
+    let Some(call) = (unsafe { entered.call.as_mut() }) else {
+        std::mem::forget(entered);
+        return;
+    };
+    // SAFETY: `enter` has written it.
+    let before = unsafe { entered.previous.assume_init() };
+    // SAFETY: `enter` has said that the call runs.
+    let state = unsafe { call.state.assume_init_ref() };
+    let end = end_of(state);
+    let mut seen = Exit::new(state);
+    if let Some(look) = look.take() {
+        look(value, &mut seen);
+    }
+    let Exit { outcome, fault, .. } = seen;
+    std::mem::forget(entered);
+    if outcome == Outcome::Ok && fault.is_none() {
+        call.end_ok(before, end);
+    } else {
+        call.end(before, end, outcome, fault);
+    }
+}
+
+/// The thread leaves for now.
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn pause(entered: Unwinding<'_>) {
+    // SAFETY: as above.
+    if let Some(call) = unsafe { entered.call.as_mut() } {
+        // SAFETY: `enter` has written it.
+        call.pause(unsafe { entered.previous.assume_init() });
+    }
+    std::mem::forget(entered);
 }
 
 impl Call {
@@ -292,7 +302,16 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.drive(|inner| inner.poll(cx), |_| true, |look, value, seen| look(value, seen))
+        let (call, look, inner) = self.parts();
+        let mut previous = Previous::uninit();
+        let entered = enter(call, &mut previous);
+        // The body is polled in one place only, so that there is one copy of its code.
+        let result = inner.poll(cx);
+        match &result {
+            Poll::Ready(value) => end_with(entered, value, look),
+            Poll::Pending => pause(entered),
+        }
+        result
     }
 }
 
@@ -305,7 +324,15 @@ impl<S: Stream> Stream for Run<S, Ended> {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        self.drive(|inner| inner.poll_next(cx), Option::is_none, |_, _, _| {})
+        let (call, _, inner) = self.parts();
+        let mut previous = Previous::uninit();
+        let entered = enter(call, &mut previous);
+        let result = inner.poll_next(cx);
+        match &result {
+            Poll::Ready(end @ None) => end_with(entered, end, &mut Some(a_value)),
+            _ => pause(entered),
+        }
+        result
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

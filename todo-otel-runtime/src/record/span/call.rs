@@ -25,7 +25,7 @@ struct Unwinding<'a> {
 impl Drop for Unwinding<'_> {
     #[cold]
     fn drop(&mut self) {
-        // SAFETY: null, or the state that `run_body` was given, which outlives this guard.
+        // SAFETY: null, or the state of a call, which outlives this guard.
         if let Some(state) = unsafe { self.state.as_ref() } {
             // SAFETY: written when the call began.
             state.leave(unsafe { self.previous.assume_init() });
@@ -42,10 +42,11 @@ pub fn call<R>(
     body: impl FnOnce() -> R,
     exit: impl FnOnce(&R, &mut Exit<'_>),
 ) -> R {
-    let bits = site.bits_unasked();
     let (mut slot, mut previous) = (Slot::uninit(), Previous::uninit());
-    let state = if Callsite::is_on(bits) { begin_in(&mut slot, &mut previous, site, bits) } else { ptr::null() };
-    run_body(state, &previous, body, exit)
+    let entered = begin_at(&mut slot, &mut previous, site);
+    let returned = body();
+    end_with(entered, &returned, exit);
+    returned
 }
 
 /// A call whose parent, links or baggage are given.
@@ -63,29 +64,39 @@ pub fn call_with<R>(
         begin_specially(state);
     }
     let state = if flags == 0 { ptr::null() } else { ptr::from_ref(state) };
-    run_body(state, &Previous::new(previous), body, exit)
+    let previous = Previous::new(previous);
+    let entered = Unwinding { state, previous: &previous };
+    let returned = body();
+    end_with(entered, &returned, exit);
+    returned
 }
 
-/// Runs the body once, whatever is recorded. `state` is null or points to the slot of the caller.
-#[inline(always)]
-fn run_body<R>(
-    state: *const SpanState,
-    previous: &Previous,
-    body: impl FnOnce() -> R,
-    exit: impl FnOnce(&R, &mut Exit<'_>),
-) -> R {
-    let unwinding = Unwinding { state, previous };
-    let returned = body();
+// Generic over nothing, and over the returned type only: what is generic over the body is compiled once per function of
+// the program. Unoptimised, inlining would put these into each of them again.
+
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn begin_at<'a>(slot: &mut Slot, previous: &'a mut Previous, site: &'static Callsite) -> Unwinding<'a> {
+    let bits = site.bits_unasked();
+    let state = if Callsite::is_on(bits) { begin_in(slot, previous, site, bits) } else { ptr::null() };
+    Unwinding { state, previous }
+}
+
+/// Ends the call with the value it returns, unless there is nothing to do.
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn end_with<R>(entered: Unwinding<'_>, returned: &R, exit: impl FnOnce(&R, &mut Exit<'_>)) {
     // SAFETY: null, or the state in the caller's slot.
-    let Some(state) = (unsafe { state.as_ref() }) else {
-        std::mem::forget(unwinding);
-        return returned;
+    let Some(state) = (unsafe { entered.state.as_ref() }) else {
+        std::mem::forget(entered);
+        return;
     };
     let end = end_of(state);
     let mut seen = Exit::new(state);
-    exit(&returned, &mut seen);
+    exit(returned, &mut seen);
     let Exit { outcome, fault, .. } = seen;
-    std::mem::forget(unwinding);
+    let previous = entered.previous;
+    std::mem::forget(entered);
     // SAFETY: written when the call began.
     let previous = unsafe { previous.assume_init() };
     if outcome == Outcome::Ok && fault.is_none() {
@@ -93,7 +104,6 @@ fn run_body<R>(
     } else {
         state.end(previous, end, outcome, fault);
     }
-    returned
 }
 
 /// The body keeps its place and has no closure: `-> impl Trait` and `#[track_caller]`.
