@@ -73,9 +73,11 @@ fn metrics(plan: &Plan, rt: &TokenStream) -> TokenStream {
     let values = values(plan);
     let instruments = plan.instruments.iter().map(|one| instrument(one, rt));
     let active = plan.active.get().map(|name| quote_spanned!(span=> active: #rt::Some(#name), in_flight: true,));
+    // Where nothing is left to default, saying so is a lint.
+    let rest = (values.is_none() || active.is_none()).then(|| quote_spanned!(span=> ..#rt::MetricsMeta::DEFAULT));
     quote_spanned! {span=>
         metrics: #rt::Some(&#rt::MetricsMeta {
-            labels: &[#(#labels),*], #values instruments: &[#(#instruments),*], #active ..#rt::MetricsMeta::DEFAULT
+            labels: &[#(#labels),*], #values instruments: &[#(#instruments),*], #active #rest
         }),
     }
 }
@@ -118,11 +120,14 @@ fn instrument(instrument: &Instrument, rt: &TokenStream) -> TokenStream {
 fn objective(plan: &Plan, rt: &TokenStream) -> TokenStream {
     let span = Span::mixed_site();
     let Some(objective) = plan.objective.get() else { return TokenStream::new() };
-    let success = objective.success.map(|percent| quote_spanned!(span=> success: #percent,));
-    let latency = objective.latency.map(|(ns, percent)| quote_spanned!(span=> latency_ns: #ns, percentile: #percent,));
+    let success = objective.success.unwrap_or_default();
+    let (latency_ns, percentile) = objective.latency.unwrap_or_default();
     let except = objective.except.iter().map(|(key, value)| quote_spanned!(span=> (#key, #value)));
-    let except = (!objective.except.is_empty()).then(|| quote_spanned!(span=> except: &[#(#except),*],));
-    quote_spanned!(span=> objective: #rt::Some(&#rt::Objective { #success #latency #except ..#rt::Objective::DEFAULT }),)
+    quote_spanned! {span=>
+        objective: #rt::Some(&#rt::Objective {
+            success: #success, latency_ns: #latency_ns, percentile: #percentile, except: &[#(#except),*]
+        }),
+    }
 }
 
 /// Log events, head and tail decisions, place in the trace.

@@ -74,7 +74,7 @@ fn watched(go_on: &mpsc::Receiver<()>) {
     go_on.recv().unwrap();
 }
 
-#[red_metrics(name = "decisions.promise", objective(success = 99.5, latency = "5s" @ 95, except(place = "local")), labels(place = "local"))]
+#[red_metrics(name = "decisions.promise", in_flight, objective(success = 99.5, latency = "5s" @ 95, except(place = "local")), labels(place = "local"))]
 fn promised() {}
 
 #[test]
