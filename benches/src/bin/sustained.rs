@@ -151,6 +151,7 @@ fn emit(url: &str, rate: f64, seconds: f64) -> Outcome<()> {
     let settings = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
         ("OTEL_METRICS_EXPORTER", "none"),
         ("OTEL_LOGS_EXPORTER", "none"),
         ("BENCH_DURABILITY", "process"),
