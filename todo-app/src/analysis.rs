@@ -65,6 +65,20 @@ pub fn request(todo: &Todo, today: jiff::civil::Date, mode: EnrichmentMode, key:
     }
 }
 
+/// A request that stands for any other, about no todo of the user's.
+pub fn sample(today: jiff::civil::Date, mode: EnrichmentMode) -> EnrichmentRequest {
+    EnrichmentRequest {
+        todo_id: 0,
+        title: "Buy milk".to_owned(),
+        description: None,
+        project: None,
+        tags: Vec::new(),
+        today,
+        mode,
+        idempotency_key: None,
+    }
+}
+
 /// Counts what was suggested.
 pub fn offered(suggestions: &[Suggestion]) {
     tracing::debug!(todo.count = suggestions.len(), "suggestions stored");

@@ -111,8 +111,12 @@ pub enum Command {
     Config(ConfigArgs),
     /// What is recorded about this program: waiting, sent, removed
     Telemetry(TelemetryArgs),
+    /// Look for what is wrong: settings, database, AI provider, receiver; exit code 8 with findings
+    Doctor,
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Print the manual page, as in `todo man | man -l -`
+    Man(ManArgs),
     /// Print the version and what it was built from
     Version,
 }
@@ -195,6 +199,8 @@ pub enum SortBy {
     Created,
     /// By number.
     Id,
+    /// What comes first: tag next, due day, priority, age, project, tags (`todo show` tells the sum).
+    Urgency,
 }
 
 /// Number of a todo or suggestion.
@@ -434,6 +440,13 @@ pub struct VerifyArgs {
     /// Longest time to wait for each server, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub deadline: u64,
+}
+
+/// `todo man`
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// The page of this verb
+    pub verb: Option<String>,
 }
 
 /// `todo completions`

@@ -45,6 +45,9 @@ fn a_day_with_the_program() {
     assert_eq!(titles(&home.json(&["list", "--tag", "garden", "-p", "high", "--project", "home"])), ["Plant a tree"]);
     assert_eq!(titles(&home.json(&["list", "TREE"])), ["Plant a tree"]);
     assert_eq!(titles(&home.json(&["list", "--sort", "id", "-n", "2"])), ["Plant a tree", "Pay rent"]);
+    // 6 + 2.4 + 0.9 + 1 + 0.8 for the tree, at least 9.1 for a rent that was due yesterday.
+    assert_eq!(titles(&home.json(&["list", "--sort", "urgency", "-n", "2"])), ["Plant a tree", "Pay rent"]);
+    assert!(home.ok(&["show", "1"]).contains("urgency     11.1"));
 
     let shown = home.ok(&["show", "1"]);
     assert!(shown.contains("#1 Plant a tree") && shown.contains("near the fence"), "{shown}");
@@ -137,6 +140,9 @@ fn verbs_that_need_no_database_make_none() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(home.ok(&["completions", shell]).contains("complete"), "{shell}");
     }
+    assert!(home.ok(&["man"]).contains(".TH todo 1"));
+    assert!(home.ok(&["man", "add"]).contains("todo\\-add") || home.ok(&["man", "add"]).contains("todo-add"));
+    assert!(home.fails(2, &["man", "frobnicate"]).contains("there is no verb"));
     assert!(home.ok(&["config", "path"]).trim_end().ends_with("config/todo/config.toml"));
     assert!(home.ok(&["config", "show"]).contains("database.url"));
     home.ok(&["config", "init"]);

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     cli::{ListArgs, SortBy},
     commands::input,
-    domain::{DueFilter, Filter, Invalid, Sort, StatusFilter, date, text},
+    domain::{DueFilter, Filter, Invalid, Sort, StatusFilter, date, text, urgency},
     error::Result,
     output::json,
 };
@@ -13,7 +13,11 @@ command!("list", "todo.command.list", ListArgs);
 
 fn execute(app: &mut App, args: ListArgs) -> Result<()> {
     let filter = filter(app, &args)?;
-    let todos = app.store_to_read()?.list(&filter)?;
+    let mut todos = app.store_to_read()?.list(&filter)?;
+    if filter.sort == Sort::Urgency {
+        urgency::sort(&mut todos, app.clock.today());
+        todos.truncate(args.limit.map_or(usize::MAX, |limit| limit as usize));
+    }
     app.signals.check()?;
     tracing::debug!(todo.count = todos.len(), "todos found");
     let document = json::Todos { todos: todos.iter().map(Into::into).collect(), suggestions: None };
@@ -49,8 +53,10 @@ fn filter(app: &App, args: &ListArgs) -> Result<Filter> {
             SortBy::Priority => Sort::Priority,
             SortBy::Created => Sort::Created,
             SortBy::Id => Sort::Id,
+            SortBy::Urgency => Sort::Urgency,
         },
-        limit: args.limit,
+        // The most urgent ones are known only when all are.
+        limit: args.limit.filter(|_| args.sort != SortBy::Urgency),
     })
 }
 

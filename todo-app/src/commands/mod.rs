@@ -42,12 +42,14 @@ mod complete;
 mod completions;
 mod config;
 mod delete;
+mod doctor;
 mod edit;
 mod enrich;
 mod export;
 mod import;
 mod input;
 mod list;
+mod man;
 mod reject;
 mod reopen;
 mod show;
@@ -82,7 +84,9 @@ pub fn run(cli: Cli, app: &mut App) -> Result<()> {
         Command::Worker(args) => worker::run(app, args),
         Command::Config(args) => config::run(app, args),
         Command::Telemetry(args) => telemetry::run(app, args),
+        Command::Doctor => doctor::run(app, ()),
         Command::Completions(args) => completions::run(app, args),
+        Command::Man(args) => man::run(app, args),
         Command::Version => version::run(app, ()),
     }
 }

@@ -64,4 +64,6 @@ pub enum Sort {
     Created,
     /// By number.
     Id,
+    /// By [`super::urgency`], which depends on the day: sorted by the caller.
+    Urgency,
 }

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod suggestion;
 pub mod text;
 pub mod todo;
+pub mod urgency;
 
 pub use self::{
     filter::{DueFilter, Filter, Sort, StatusFilter},

@@ -7,7 +7,7 @@ use super::{
     table::{Cell, Table},
 };
 use crate::{
-    domain::{Priority, Status, Suggestion, SuggestionStatus, SuggestionValue, Todo},
+    domain::{Priority, Status, Suggestion, SuggestionStatus, SuggestionValue, Todo, urgency::urgency},
     store::Stats,
 };
 
@@ -79,6 +79,9 @@ impl View {
         }
         if !todo.tags.is_empty() {
             line("tags", escape(&tags(&todo.tags)).into_owned());
+        }
+        if todo.status == Status::Open {
+            line("urgency", format!("{:.1}", urgency(todo, self.today)));
         }
         line("added", todo.created_at.to_string());
         if let Some(at) = todo.completed_at {

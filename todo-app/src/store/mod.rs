@@ -9,6 +9,7 @@ use std::{
 
 use todo_otel_runtime::{metrics::Observer, set_attribute};
 
+mod check;
 mod conn;
 mod error;
 mod jobs;

@@ -214,7 +214,7 @@ impl Store {
                     query.order((sql::<Nullable<Integer>>(URGENT_FIRST), todos::due.is_null(), todos::due, todos::id))
                 }
                 Sort::Created => query.order((todos::created_at.desc(), todos::id.desc())),
-                Sort::Id => query.order(todos::id),
+                Sort::Id | Sort::Urgency => query.order(todos::id),
             };
             if let Some(limit) = filter.limit.filter(|_| in_sql) {
                 query = query.limit(limit.into());

@@ -19,6 +19,7 @@ pub struct Home {
 }
 
 /// What a run of the program left.
+#[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,

@@ -113,11 +113,12 @@ fn report(app: &mut App, marks: Vec<json::MarkFound>, probed: &[panels::Probed])
     }
 }
 
-/// Runs this program once more, with telemetry on; the id of its trace.
-fn send(app: &App) -> Result<String> {
+/// Runs this program once more, with telemetry on; the id of its trace. What it recorded is left to a flush.
+pub(super) fn send(app: &App) -> Result<String> {
     let failed = |source| Error::Io { action: "sending a mark".into(), source };
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["telemetry", "mark"]).stdin(Stdio::null()).stderr(Stdio::null());
+    command.env("TODO_DETACHED_FLUSH", "false").env("TODO_EXIT_FLUSH_MS", "0");
     if let Some(path) = app.config_path.as_ref().filter(|path| path.exists()) {
         command.arg("--config").arg(path);
     }
