@@ -388,6 +388,9 @@ pub enum TelemetryAction {
         /// How many
         #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 1)]
         count: usize,
+        /// Write them as a page with a waterfall into this file, to be opened in a browser
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Everything this program can emit: spans, metrics, attributes, events, objectives
     Catalogue {

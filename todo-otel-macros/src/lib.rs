@@ -3,6 +3,8 @@
 //! Each attribute is read (`args`), checked and lowered to one plan (`traced`, `red_metrics`, `db_span` -> `plan`), and
 //! written out (`expand`). Only the early stages can fail; errors become tokens here and nowhere else.
 
+#![deny(missing_docs)]
+
 use proc_macro::TokenStream;
 
 mod args;

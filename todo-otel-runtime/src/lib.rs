@@ -1,5 +1,42 @@
 //! Instrumentation by attribute: one attribute on a function gives a span, RED metrics and a correlated log event that
 //! agree, because all three read one outcome that is decided once.
+//!
+//! The attributes are [`macro@traced`], [`macro@red_metrics`] and [`macro@db_span`]; [`macro@ErrorClass`] and
+//! [`macro@Label`] say what errors and labels mean. A program starts telemetry once with [`init`] and ends it with
+//! [`Telemetry::shutdown`]; a library only carries attributes and costs one relaxed load per call until somebody starts.
+//!
+//! ```
+//! use todo_otel_runtime::{Config, Role, traced};
+//!
+//! #[traced(name = "shop.pay", attributes(shop.items = items))]
+//! fn pay(items: u64) -> Result<u64, std::fmt::Error> {
+//!     Ok(items * 10)
+//! }
+//!
+//! let telemetry = todo_otel_runtime::init(Config::for_app("shop", Role::Cli).resolve())?;
+//! pay(3)?;
+//! assert_eq!(telemetry.shutdown().lost(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `runtime` | by the others | recording, metrics, logs, console: all that a library needs beside the attributes |
+//! | `otlp` | yes | export over OTLP/HTTP with spool, retry and breaker |
+//! | `grpc` | yes | the same over OTLP/gRPC |
+//! | `tls` | yes | `https` endpoints, with rustls and ring |
+//! | `prometheus` | yes | the scrape endpoint of long-running programs |
+//! | `testing` | | captures for tests: module `testing` |
+//! | `off` | | the attributes return the item they stand on; with `default-features = false` nothing else is compiled |
+//!
+//! Attributes need `runtime` or `off`. A library takes `default-features = false, features = ["runtime"]` and leaves
+//! transport to the program. There is no feature per signal: that is a setting.
+//!
+//! Needs Rust 1.89. Tested on Linux; the detached drainer of commands exists there only.
+
+#![deny(missing_docs)]
 
 #[cfg(all(feature = "runtime", not(feature = "off")))]
 #[doc(hidden)]

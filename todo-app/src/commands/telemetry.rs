@@ -2,6 +2,7 @@
 //! whether it arrives.
 
 use std::{
+    fs,
     path::Path,
     time::{Duration, Instant},
 };
@@ -35,7 +36,7 @@ fn execute(app: &mut App, args: TelemetryArgs) -> Result<()> {
         TelemetryAction::Status => status(app, &config),
         TelemetryAction::Flush { deadline } => flush(app, &config, Duration::from_secs(deadline)),
         TelemetryAction::Purge => purge(app, &config),
-        TelemetryAction::Last { count } => last(app, &config, count),
+        TelemetryAction::Last { count, html } => last(app, &config, count, html.as_deref()),
         TelemetryAction::Verify(args) => verify::run(app, &config, &args),
         TelemetryAction::Mark => verify::mark(app),
         TelemetryAction::Catalogue { .. } | TelemetryAction::Dashboards { .. } => Ok(()),
@@ -149,7 +150,7 @@ fn purge(app: &mut App, config: &Config) -> Result<()> {
     app.out.results(&document, || format!("Removed {} files with {}.\n", document.files, document.removed))
 }
 
-fn last(app: &mut App, config: &Config, count: usize) -> Result<()> {
+fn last(app: &mut App, config: &Config, count: usize, html: Option<&Path>) -> Result<()> {
     let traces = last_traces(config)
         .map_err(|source| Error::Io { action: "reading the last traces".into(), source })?
         .newest(count);
@@ -166,6 +167,12 @@ fn last(app: &mut App, config: &Config, count: usize) -> Result<()> {
             })
             .collect(),
     };
+    if let Some(file) = html {
+        let failed = |source| Error::Io { action: format!("writing {}", file.display()), source };
+        fs::write(file, traces.html("Last traces of todo")).map_err(failed)?;
+        let wrote = format!("Wrote {} traces to {}.\n", document.traces.len(), file.display());
+        return app.out.results(&document, || escape_lines(&wrote).into_owned());
+    }
     app.out.results(&document, || match traces.is_empty() {
         true => "No trace was kept.\n".to_owned(),
         false => escape_lines(&traces.plain_tree()).into_owned(),
