@@ -28,15 +28,17 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn the_libraries_know_nothing_of_the_program() {
+fn the_runtime_knows_nothing_of_the_program() {
     let mut files = Vec::new();
-    LIBRARIES.iter().for_each(|library| sources(&root().join(library).join("src"), &mut files));
+    sources(&root().join("todo-otel-runtime/src"), &mut files);
     assert!(files.len() > 100, "{} files", files.len());
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
         for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            let rest = line.to_ascii_lowercase().replace("todo_otel", "").replace("todo-otel", "");
+            // What the libraries are called, and the name of the standard macro.
+            let line = line.to_ascii_lowercase();
+            let rest = line.replace("todo_otel", "").replace("todo-otel", "").replace("\"todo\",", "");
             assert!(!rest.contains("todo"), "{}:{}: {line}", file.display(), number + 1);
         }
     }
