@@ -222,6 +222,7 @@ fn watch(store: &Store, clock: Clock) {
         let age = oldest.map_or(0.0, |since| (clock.now().duration_since(since)).as_secs_f64().max(0.0));
         observer.set(&names::JOBS_PENDING, count, ("enrichment",));
         observer.set(&names::JOBS_OLDEST_AGE, age, ("enrichment",));
+        store_seen.observe(observer);
         observer.set(&names::TODOS_OPEN, seen.2.0, ());
         observer.set(&names::TODOS_OVERDUE, seen.2.1, ());
         store_seen.observe(observer);

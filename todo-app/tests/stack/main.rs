@@ -83,6 +83,10 @@ fn everything_an_operator_sees_has_data() {
         Some(loki) => ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", format!("{loki}/otlp/v1/logs")),
         None => ("OTEL_LOGS_EXPORTER", "none".into()),
     });
+    let mut losing = Installation::new(telemetry.clone());
+    if loki.is_some() {
+        losing.lose_logs();
+    }
     let mut direct = Installation::new(telemetry);
     direct.live();
     verify(&direct, &stack, "directly");
@@ -103,6 +107,29 @@ fn everything_an_operator_sees_has_data() {
     walk(&servers, window());
     budgets(&direct, &servers, window());
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// The configurations that ship, held against the programs that read them.
+#[test]
+fn shipped_configurations_are_accepted() {
+    let path = |file: &str| deploy().join(file).display().to_string();
+    let checks = [
+        ("promtool", vec!["check".into(), "config".into(), path("prometheus/prometheus.yml")]),
+        ("tempo", vec!["-config.verify=true".into(), format!("-config.file={}", path("tempo/tempo.yaml"))]),
+        ("loki", vec!["-verify-config".into(), format!("-config.file={}", path("loki/loki.yaml"))]),
+        ("otelcol-contrib", vec!["validate".into(), format!("--config={}", path("collector/otelcol.yaml"))]),
+        ("amtool", vec!["check-config".into(), path("alertmanager/alertmanager.yml")]),
+    ];
+    for (program, arguments) in checks {
+        // Version 2 of promtool does not know the configuration's `otlp`.
+        let Some(found) = servers::find(&[program]).filter(|found| !servers::is_version_2(found)) else {
+            not_run("shipped_configurations_are_accepted", &format!("{program} (STACK_BIN_DIR, then PATH)"));
+            continue;
+        };
+        let output = std::process::Command::new(found).args(&arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {}{said}", String::from_utf8_lossy(&output.stdout));
+    }
 }
 
 /// One mark, followed into each backend by the program itself.
@@ -226,6 +253,62 @@ fn walk(servers: &Servers, window: Window) {
         }
     }
     assert!(walked > 0, "no exemplar leads to a trace and its log lines: {found}");
+    links(servers, Window { to: window.to + 60, ..window });
+}
+
+/// The other directions, by the queries that Grafana's data sources are provisioned with.
+fn links(servers: &Servers, window: Window) {
+    let provisioned = fs::read_to_string(deploy().join("grafana/provisioning/datasources/todo.yaml")).unwrap();
+    let provisioned: Value = serde_saphyr::from_str(&provisioned).unwrap();
+    let source = |name: &str| {
+        list(&provisioned["datasources"]).find(|source| source["type"] == name).unwrap()["jsonData"].clone()
+    };
+    let (loki, tempo) = (source("loki"), source("tempo"));
+
+    // Logs to trace and logs to metrics: the derived fields are labels of real lines.
+    let lines = r#"{service_namespace="todo"} | trace_id!="" | todo_command="add""#;
+    let (start, end) = (format!("{}000000000", window.from), format!("{}000000000", window.to));
+    let parameters = [("query", lines), ("start", &*start), ("end", &end), ("limit", "20")];
+    let answer = servers.get(Source::Loki, "loki/api/v1/query_range", &parameters).unwrap();
+    let line = list(&answer["data"]["result"]).next().expect("a line of `add`")["stream"].clone();
+    for field in list(&loki["derivedFields"]) {
+        let label = field["matcherRegex"].as_str().unwrap();
+        assert!(line[label].is_string(), "no label {label} on {line}");
+    }
+    let trace = line["trace_id"].as_str().unwrap();
+    servers.get(Source::Tempo, &format!("api/v2/traces/{trace}"), &[]).expect("the line's trace");
+
+    // Trace to logs: the lines of that trace only.
+    let logs = &tempo["tracesToLogsV2"];
+    let tag = logs["tags"][0]["value"].as_str().unwrap();
+    let query = logs["query"].as_str().unwrap();
+    let query = query.replace("$${__tags}", &format!("{tag}=\"todo-cli\"")).replace("$${__trace.traceId}", trace);
+    assert!(servers.points(Source::Loki, &query, false, window).unwrap() > 0, "{query}");
+
+    // Trace to metrics: every named query.
+    let metrics = &tempo["tracesToMetrics"];
+    let tags = |tag: &Value| match tag["value"].as_str().unwrap() {
+        "todo_command" => "todo_command=\"add\"".to_owned(),
+        label => format!("{label}=\"todo-cli\""),
+    };
+    let tags: Vec<String> = list(&metrics["tags"]).map(tags).collect();
+    for query in list(&metrics["queries"]) {
+        let query = query["query"].as_str().unwrap().replace("$$__tags", &tags.join(","));
+        assert!(servers.points(Source::Prometheus, &query, false, window).unwrap() > 0, "{query}");
+    }
+
+    // Trace to trace: a job's span links to the command that enqueued it.
+    let (start, end) = (window.from.to_string(), window.to.to_string());
+    let parameters = [("q", r#"{ name = "enqueue enrichment" }"#), ("start", &*start), ("end", &end)];
+    let enqueued = servers.get(Source::Tempo, "api/search", &parameters).unwrap();
+    let linked = list(&enqueued["traces"]).filter(|trace| {
+        let query =
+            format!(r#"{{ name = "process enrichment" && link:traceID = "{}" }}"#, trace["traceID"].as_str().unwrap());
+        servers.points(Source::Tempo, &query, false, window).unwrap() > 0
+    });
+    let linked = linked.count();
+    println!("log -> trace, log -> command, trace -> logs, trace -> metrics; {linked} jobs link to their command");
+    assert!(linked > 0, "no job links to the command that enqueued it");
 }
 
 /// 200 more runs make no new series and no new stream.

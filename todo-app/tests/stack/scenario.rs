@@ -51,6 +51,18 @@ impl Installation {
         run
     }
 
+    /// A worker whose log records a server refuses for good: they are lost, which is counted.
+    pub fn lose_logs(&mut self) {
+        let server = Peer::start([Answer::new(400, "{}")]);
+        let endpoint = format!("{}/v1/logs", server.url());
+        self.telemetry.retain(|(name, _)| *name != "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT");
+        self.telemetry.push(("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", endpoint));
+        let config = self.vendor("nobody", [Answer::silence()], "");
+        self.start_worker(&config);
+        assert!(server.wait_for(1, Duration::from_secs(30)), "nothing was sent");
+        self.peers.push(server);
+    }
+
     /// A configuration whose vendor follows this script.
     fn vendor(&mut self, name: &str, script: impl IntoIterator<Item = Answer>, limits: &str) -> String {
         let peer = Peer::start(script);

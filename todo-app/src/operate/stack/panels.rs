@@ -278,13 +278,11 @@ fn ai() -> Dashboard {
                 )],
             ),
             panel(
-                "Wait in the queue, p95",
+                "Wait in the queue, longest",
                 "s",
                 Kind::TimeSeries,
                 "How long a job waited before a worker took it.",
-                vec![Target::traces(
-                    r#"{ name = "process enrichment" } | quantile_over_time(span.todo.job.queue_time, 0.95)"#,
-                )],
+                vec![Target::traces(r#"{ name = "process enrichment" } | max_over_time(span.todo.job.queue_time)"#)],
             ),
             panel(
                 "Model call from spans, p95",

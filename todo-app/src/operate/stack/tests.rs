@@ -277,3 +277,138 @@ fn panels_rules_and_runbooks_ask_for_metrics_that_the_program_has() {
     assert!(own > 150, "{own} names were looked at");
     assert!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("\n"));
 }
+
+/// Shapes of Grafana's provisioning files; a key that is not among them is a spelling mistake.
+mod provisioning {
+    #![expect(dead_code, reason = "only read by the parser")]
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    pub struct DataSources {
+        api_version: u8,
+        pub datasources: Vec<DataSource>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    pub struct DataSource {
+        name: String,
+        #[serde(rename = "type")]
+        pub kind: String,
+        pub uid: String,
+        url: String,
+        is_default: Option<bool>,
+        json_data: JsonData,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    struct JsonData {
+        http_method: Option<String>,
+        time_interval: Option<String>,
+        exemplar_trace_id_destinations: Option<Vec<Exemplar>>,
+        derived_fields: Option<Vec<DerivedField>>,
+        service_map: Option<Value>,
+        node_graph: Option<Value>,
+        traces_to_logs_v2: Option<TracesTo>,
+        traces_to_metrics: Option<TracesTo>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    struct Exemplar {
+        name: String,
+        datasource_uid: String,
+        url_display_label: String,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    struct DerivedField {
+        name: String,
+        matcher_type: String,
+        matcher_regex: String,
+        datasource_uid: Option<String>,
+        url: String,
+        url_display_label: String,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    struct TracesTo {
+        datasource_uid: String,
+        span_start_time_shift: String,
+        span_end_time_shift: String,
+        tags: Vec<Tag>,
+        custom_query: Option<bool>,
+        query: Option<String>,
+        queries: Option<Vec<Named>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Tag {
+        key: String,
+        value: String,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Named {
+        name: String,
+        query: String,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    pub struct Dashboards {
+        api_version: u8,
+        pub providers: Vec<Provider>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    pub struct Provider {
+        name: String,
+        folder: String,
+        #[serde(rename = "type")]
+        kind: String,
+        disable_deletion: bool,
+        allow_ui_updates: bool,
+        options: Value,
+    }
+}
+
+#[test]
+fn provisioning_files_have_only_keys_that_grafana_knows() {
+    let sources: provisioning::DataSources =
+        serde_json::from_value(yaml("grafana/provisioning/datasources/todo.yaml")).expect("data sources");
+    let kinds: Vec<_> = sources.datasources.iter().map(|source| (source.kind.as_str(), source.uid.as_str())).collect();
+    assert_eq!(kinds, [("prometheus", "prometheus"), ("loki", "loki"), ("tempo", "tempo")]);
+    for file in ["grafana/provisioning/dashboards/todo.yaml", "lgtm/dashboards.yaml"] {
+        let dashboards: provisioning::Dashboards = serde_json::from_value(yaml(file)).expect(file);
+        assert_eq!(dashboards.providers.len(), 1);
+    }
+}
+
+#[test]
+fn compose_files_use_the_pinned_versions_on_loopback_only() {
+    let versions = fs::read_to_string(deploy().join("versions.toml")).expect("versions");
+    let versions: toml::Table = toml::from_str(&versions).expect("TOML");
+    let pinned: BTreeSet<&str> = versions.values().filter_map(|image| image["image"].as_str()).collect();
+    let mut used = BTreeSet::new();
+    for file in ["docker-compose.observability.yml", "docker-compose.lgtm.yml"] {
+        for (name, service) in yaml(file)["services"].as_object().expect("services") {
+            let image = service["image"].as_str().expect("an image").to_owned();
+            assert!(pinned.contains(image.as_str()), "{file}: {name}: {image} is not in versions.toml");
+            assert!(!image.ends_with(":latest"));
+            used.insert(image);
+            for port in array(&service["ports"]) {
+                assert!(port.as_str().expect("a port").starts_with("127.0.0.1:"), "{file}: {name}: {port}");
+            }
+        }
+    }
+    assert_eq!(used.len(), pinned.len(), "an image that nothing uses");
+}

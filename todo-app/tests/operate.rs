@@ -1,0 +1,73 @@
+//! The verbs for operators: files of the Grafana stack, the catalogue, the probe of a user's own servers.
+
+use std::fs;
+
+use otlp_test_support::{Receiver, Signal, peer::Answer, peer::Peer};
+use serde_json::{Value, json};
+
+mod common;
+use common::{Home, Run};
+
+#[test]
+fn written_files_pass_the_check_and_an_edited_one_is_named() {
+    let home = Home::new();
+    let folder = home.path().join("deploy");
+    let folder = folder.to_str().unwrap();
+    let written = home.json(&["telemetry", "dashboards", "--out", folder]);
+    let files = written["files"].as_array().unwrap();
+    assert!(files.len() >= 10 && files.contains(&json!("dashboards/ai.json")), "{written}");
+    assert!(home.ok(&["telemetry", "dashboards", "--out", folder, "--check"]).contains("as the program writes it"));
+
+    let edited = format!("{folder}/rules/todo-service.yml");
+    fs::write(&edited, fs::read_to_string(&edited).unwrap().replace("0.05", "0.5")).unwrap();
+    let run = home.run(&["telemetry", "dashboards", "--out", folder, "--check"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(8), "differs: rules/todo-service.yml\n"));
+    assert!(fs::read_to_string(&edited).unwrap().contains("0.5"), "a check writes nothing");
+}
+
+#[test]
+fn the_catalogue_has_four_forms() {
+    let home = Home::new();
+    assert!(home.ok(&["telemetry", "catalogue"]).starts_with("KIND"));
+    assert!(
+        home.ok(&["telemetry", "catalogue", "--format", "markdown"]).contains("| `todo.commands` | 99.5 % succeed |")
+    );
+    assert!(home.ok(&["telemetry", "catalogue", "--format", "weaver"]).starts_with("groups:\n"));
+    let json: Value = serde_json::from_str(&home.ok(&["telemetry", "catalogue", "--format", "json"])).unwrap();
+    assert_eq!(json, home.json(&["telemetry", "catalogue"]));
+}
+
+#[test]
+fn verify_sends_a_mark_and_says_where_it_is_missing() {
+    let receiver = Receiver::start();
+    // A server that knows nothing: every question is answered with an empty result.
+    let empty = Peer::start([Answer::json(&json!({"status": "success", "data": {"result": []}}))]);
+    let home = Home::new();
+    let verify = |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url());
+        Run::from(command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf").output().unwrap())
+    };
+    let url = empty.url();
+    let all =
+        ["telemetry", "verify", "--prometheus", &url, "--tempo", &url, "--loki", &url, "--deadline", "2", "--json"];
+    let run = verify(&all);
+    assert_eq!(run.code, Some(8), "{}{}", run.stdout, run.stderr);
+    let found: Value = serde_json::from_str(&run.stdout).unwrap();
+    let marks: Vec<_> = found["marks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mark| (mark["server"].as_str().unwrap(), mark["found"] == true))
+        .collect();
+    assert_eq!(marks, [("delivery", true), ("tempo", false), ("prometheus", false), ("loki", false)]);
+    let panels = found["panels"].as_array().unwrap();
+    assert!(panels.len() > 60 && panels.iter().all(|panel| panel["points"] == 0), "{found}");
+    assert!(receiver.seen().of(Signal::Traces).len() == 1, "one mark");
+    let sent: Vec<String> = receiver.log_records().into_iter().map(|record| record.event_name).collect();
+    assert!(sent.contains(&"telemetry.mark".to_owned()), "{sent:?}");
+
+    assert_eq!(verify(&["telemetry", "verify"]).code, Some(2), "no server to look at");
+    let fails = home.fails(6, &["telemetry", "verify", "--tempo", &url]);
+    assert!(fails.contains("no endpoint is configured"), "{fails}");
+}
