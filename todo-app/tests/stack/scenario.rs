@@ -129,7 +129,7 @@ impl Installation {
         self.ends_with(3, &["show", "99999"]);
         self.ends_with(2, &["add", ""]);
         for _ in 0..3 {
-            self.ends_with(4, &["list", "--db", "/proc/nowhere/todo.db"]);
+            self.ends_with(4, &["add", "Nowhere to go", "--no-enrich", "--db", "/proc/nowhere/todo.db"]);
         }
         self.locked(Duration::from_millis(400), 0);
         self.locked(Duration::from_millis(6500), 4);

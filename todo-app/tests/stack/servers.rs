@@ -19,16 +19,6 @@ pub fn find(names: &[&str]) -> Option<PathBuf> {
     folders.iter().flat_map(|folder| names.iter().map(move |name| folder.join(name))).find(|path| path.is_file())
 }
 
-/// Whether a program of Prometheus' is older than 3.
-pub fn is_version_2(program: &Path) -> bool {
-    let version = Command::new(program).arg("--version").output();
-    version.is_ok_and(|version| {
-        [version.stdout, version.stderr]
-            .iter()
-            .any(|text| String::from_utf8_lossy(text).contains("promtool, version 2."))
-    })
-}
-
 /// A Prometheus that takes OTLP: 3 or newer 2. Debian's 2.42 does not.
 fn prometheus() -> Option<PathBuf> {
     find(&["prometheus"]).filter(|path| {
