@@ -225,7 +225,6 @@ fn watch(store: &Store, clock: Clock) {
         store_seen.observe(observer);
         observer.set(&names::TODOS_OPEN, seen.2.0, ());
         observer.set(&names::TODOS_OVERDUE, seen.2.1, ());
-        store_seen.observe(observer);
     });
     let store = store.clone();
     todo_otel_runtime::metrics::serve::readiness("database", move || match store.pending_jobs() {
