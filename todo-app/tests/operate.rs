@@ -25,6 +25,14 @@ fn written_files_pass_the_check_and_an_edited_one_is_named() {
     assert!(fs::read_to_string(&edited).unwrap().contains("0.5"), "a check writes nothing");
 }
 
+/// Held against the program itself: in the library's own tests the list has call sites of tests, too.
+#[test]
+fn the_committed_documentation_is_what_the_program_can_emit() {
+    let committed = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/telemetry.md")).unwrap();
+    let written = Home::new().ok(&["telemetry", "catalogue", "--format", "markdown"]);
+    assert!(committed == written, "run `todo telemetry catalogue --format markdown > docs/telemetry.md`");
+}
+
 #[test]
 fn the_catalogue_has_four_forms() {
     let home = Home::new();

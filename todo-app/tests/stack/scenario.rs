@@ -122,6 +122,8 @@ impl Installation {
         self.ends_with(0, &["add", "Think", "--config", &slow]);
         self.ends_with(0, &["add", "Wait in line", "--config", &busy]);
         self.decide();
+        // A rate needs a job after the first one was counted.
+        self.ends_with(0, &["add", "Water the plants", "--background"]);
         self.ends_with(0, &["list"]);
         self.ends_with(0, &["complete", "1", "2"]);
         self.ends_with(0, &["add", "Late already", "--due", "2020-01-01", "--no-enrich"]);
