@@ -28,9 +28,11 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn the_runtime_knows_nothing_of_the_program() {
+fn the_libraries_know_nothing_of_the_program() {
     let mut files = Vec::new();
-    sources(&root().join("todo-otel-runtime/src"), &mut files);
+    for library in LIBRARIES {
+        sources(&root().join(library).join("src"), &mut files);
+    }
     assert!(files.len() > 100, "{} files", files.len());
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
@@ -52,7 +54,8 @@ fn every_feature_is_described_and_every_public_item_must_be() {
     let names: Vec<&str> = names.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
     assert!(names.len() >= 8, "{names:?}");
     for name in names.into_iter().filter(|name| *name != "default") {
-        assert!(documentation.contains(&format!("//! | `{name}` |")), "the crate's documentation leaves out `{name}`");
+        let mut table = documentation.lines().filter(|line| line.starts_with("//! | `"));
+        assert!(table.any(|row| row.contains(&format!("`{name}`"))), "the crate's documentation leaves out `{name}`");
     }
     for library in LIBRARIES {
         assert!(read(&format!("{library}/src/lib.rs")).contains("#![deny(missing_docs)]"), "{library}");

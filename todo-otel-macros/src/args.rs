@@ -316,7 +316,7 @@ pub fn dotted(input: ParseStream<'_>) -> syn::Result<LitStr> {
     while !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![,]) && !input.peek(Token![:]) {
         match input.parse::<TokenTree>()? {
             TokenTree::Group(group) if group.delimiter() != Delimiter::None => {
-                return Err(syn::Error::new(group.span(), "a key is words with dots, `todo.id`, or a string literal"));
+                return Err(syn::Error::new(group.span(), "a key is words with dots, `order.id`, or a string literal"));
             }
             part => {
                 end = part.span();
@@ -327,7 +327,7 @@ pub fn dotted(input: ParseStream<'_>) -> syn::Result<LitStr> {
     let wrong = text.is_empty() || text.starts_with('.') || text.ends_with('.') || text.contains("..");
     let allowed = |c: char| c.is_alphanumeric() || "._-#".contains(c);
     if wrong || !text.chars().all(allowed) {
-        let message = "expected a key and its value: `todo.id = id`, or `\"key with space\" = value`";
+        let message = "expected a key and its value: `order.id = id`, or `\"key with space\" = value`";
         return Err(syn::Error::new(span, message));
     }
     Ok(LitStr::new(&text.replace("r#", ""), span.join(end).unwrap_or(span)))

@@ -16,11 +16,11 @@ use crate::{
 const GRAMMAR: Grammar = Grammar {
     of: "red_metrics",
     keys: &[
-        Key { name: "name", usage: "name = \"todo.command\"" },
-        Key { name: "labels", usage: "labels(todo.command = \"add\")" },
+        Key { name: "name", usage: "name = \"shop.checkout\"" },
+        Key { name: "labels", usage: "labels(shop.payment = \"card\")" },
         Key { name: "buckets", usage: "buckets(0.005, 0.01, 5.0)" },
-        Key { name: "duration", usage: "duration = \"todo.command.time\"" },
-        Key { name: "calls", usage: "calls = \"todo.commands\"" },
+        Key { name: "duration", usage: "duration = \"shop.checkout.time\"" },
+        Key { name: "calls", usage: "calls = \"shop.checkouts\"" },
         Key { name: "errors", usage: "errors = off" },
         Key { name: "unit", usage: "unit = \"{command}\"" },
         Key { name: "in_flight", usage: "in_flight" },
@@ -235,7 +235,7 @@ fn metric_name(text: &LitStr) -> syn::Result<LitStr> {
         return Ok(text.clone());
     }
     let message =
-        "not the name of a metric: a letter, then letters, digits, `.`, `_`, `-` or `/`, as in `\"todo.command\"`";
+        "not the name of a metric: a letter, then letters, digits, `.`, `_`, `-` or `/`, as in `\"shop.checkout\"`";
     Err(syn::Error::new(text.span(), message))
 }
 

@@ -14,10 +14,10 @@ use crate::{
 const GRAMMAR: Grammar = Grammar {
     of: "traced",
     keys: &[
-        Key { name: "name", usage: "name = \"todo.command.add\"" },
+        Key { name: "name", usage: "name = \"shop.order.place\"" },
         Key { name: "kind", usage: "kind = client" },
-        Key { name: "attributes", usage: "attributes(todo.id = id)" },
-        Key { name: "output", usage: "output(todo.count = |v| v.len())" },
+        Key { name: "attributes", usage: "attributes(order.id = id)" },
+        Key { name: "output", usage: "output(order.count = |v| v.len())" },
         Key { name: "err", usage: "err = off" },
         Key { name: "expected", usage: "expected(Error::NotFound { .. })" },
         Key { name: "log", usage: "log(level = \"info\", enter, exit)" },
@@ -28,7 +28,7 @@ const GRAMMAR: Grammar = Grammar {
         Key { name: "keep", usage: "keep(error, slow = \"500ms\")" },
         Key { name: "sample", usage: "sample = 0.1" },
         Key { name: "slow", usage: "slow = \"2s\"" },
-        Key { name: "baggage", usage: "baggage(\"todo.list\" = list)" },
+        Key { name: "baggage", usage: "baggage(\"shop.list\" = list)" },
         Key { name: "attach", usage: "attach" },
         Key { name: "allow", usage: "allow(cache.key)" },
         Key { name: "skip", usage: "skip" },

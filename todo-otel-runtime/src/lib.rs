@@ -28,7 +28,9 @@
 //! | `grpc` | yes | the same over OTLP/gRPC |
 //! | `tls` | yes | `https` endpoints, with rustls and ring |
 //! | `prometheus` | yes | the scrape endpoint of long-running programs |
+//! | `diesel` | | text, number and repetition of the statements that diesel runs, on the span around them |
 //! | `testing` | | captures for tests: module `testing` |
+//! | `fuzzing`, `sabotage` | | for this project's own checks, never for a program |
 //! | `off` | | the attributes return the item they stand on; with `default-features = false` nothing else is compiled |
 //!
 //! Attributes need `runtime` or `off`. A library takes `default-features = false, features = ["runtime"]` and leaves

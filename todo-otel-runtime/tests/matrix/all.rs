@@ -5,7 +5,7 @@ mod case;
 mod drop_order;
 
 use case::{Case, NAP};
-use todo_otel_runtime::testing::{Capture, capture};
+use todo_otel_runtime::testing::{capture, Capture};
 
 macro_rules! under {
     ($($attribute:ident)*) => {$(
@@ -141,7 +141,11 @@ fn stem(function: &str) -> String {
 }
 
 fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
-    if found == wanted { Ok(()) } else { Err(format!("{what}: {found:?} instead of {wanted:?}")) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(format!("{what}: {found:?} instead of {wanted:?}"))
+    }
 }
 
 #[test]

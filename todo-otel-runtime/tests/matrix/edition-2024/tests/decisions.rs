@@ -98,7 +98,10 @@ fn a_call_site_s_own_decisions_are_obeyed() {
     let mut expected = vec!["always_sampled"; 20];
     expected.extend(["kept_for_its_duration", "kept_for_its_error"]);
     assert_eq!(kept.names(), expected);
-    assert!(kept.has("kept_for_its_error", "sampling.reason") && kept.has("kept_for_its_duration", "sampling.reason"));
+    assert!(
+        kept.has("kept_for_its_error", "acme.sampling.reason")
+            && kept.has("kept_for_its_duration", "acme.sampling.reason")
+    );
 
     // The watchdog speaks while the call is running, and marks its span.
     let (go, going_on) = mpsc::channel();
