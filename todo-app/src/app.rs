@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, path::PathBuf};
 
 use jiff::{Timestamp, Zoned, civil::Date};
-use todo_otel_runtime::metrics::Listed;
+use todo_otel_runtime::{Telemetry, metrics::Listed};
 
 use crate::{
     config::{AppConfig, ConfigError, Source},
@@ -28,6 +28,8 @@ pub struct App {
     pub config_path: Option<PathBuf>,
     /// Settings of telemetry, for those who ask about it; `None` when it is off.
     pub telemetry: Option<todo_otel_runtime::Config>,
+    /// Telemetry that runs, for who has it flushed; ended by nobody but `main`.
+    pub running: Telemetry,
     config: Result<AppConfig, ConfigError>,
     store: OnceCell<Store>,
     enricher: OnceCell<Enricher>,
@@ -93,6 +95,7 @@ impl App {
             process,
             config_path,
             telemetry: None,
+            running: Telemetry::off(),
             config,
             store: OnceCell::new(),
             enricher: OnceCell::new(),

@@ -46,8 +46,9 @@ fn main() -> ExitCode {
         config.warnings.iter().for_each(|warning| out.warning(warning));
     }
     let process = process(&arguments);
+    let is_worker = matches!(cli.command, Command::Worker(_));
     let config_path = inputs.config_path().map(|(path, _)| path);
-    let mut app = App::new(config, config_path, out, Clock::System, Signals::install(), process);
+    let mut app = App::new(config, config_path, out, Clock::System, Signals::install(is_worker), process);
 
     let mut config = telemetry_config(&cli, &inputs, &app);
     app.telemetry = config.enabled.then(|| config.clone());
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     let telemetry = match todo_otel_runtime::init(config) {
         Ok(telemetry) => telemetry,
         // A command does its work without; a worker nobody can observe is not started.
-        Err(error) if matches!(cli.command, Command::Worker(_)) => {
+        Err(error) if is_worker => {
             let error = Error::Config(ConfigError { problem: error.to_string(), hint: error.hint().to_owned() });
             app.out.error(&error);
             return ExitCode::from(error.exit_code());
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
     if serves && let Err(error) = telemetry.serve() {
         app.out.warning(&format!("no page for scrapers and health checks on {host}:{port}: {error}"));
     }
+    app.running = telemetry.handle();
     let result = todo_app::run(cli, &mut app);
     if let Err(error) = &result {
         app.out.error(error);

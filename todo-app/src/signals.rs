@@ -1,5 +1,6 @@
 //! Signals of a command: the first one sets a flag that the command looks at between its steps, the second ends the
-//! process at once. The process then dies of the first signal, so that a shell sees what happened.
+//! process at once. The process then dies of the first signal, so that a shell sees what happened. A worker takes SIGHUP as a
+//! wish instead: send what waits and go on.
 
 use std::sync::{
     Arc,
@@ -17,14 +18,19 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub struct Signals {
     received: Arc<AtomicUsize>,
+    flush: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Starts to listen. Without this call nothing is ever received, as in tests.
-    pub fn install() -> Signals {
+    /// Starts to listen. Without this call nothing is ever received, as in tests. SIGHUP ends a command, not a worker.
+    pub fn install(is_worker: bool) -> Signals {
         let signals = Signals::default();
         let second = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        let ending: &[i32] = if is_worker { &[SIGINT, SIGTERM] } else { &[SIGHUP, SIGINT, SIGTERM] };
+        if is_worker {
+            let _ = flag::register(SIGHUP, Arc::clone(&signals.flush));
+        }
+        for &signal in ending {
             // In this order: the first signal finds `second` still false and sets it afterwards. A registration that
             // fails leaves the default action in place, which ends the process as well.
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&second));
@@ -40,6 +46,11 @@ impl Signals {
     /// The signal that asks the command to end.
     pub fn received(&self) -> Option<i32> {
         i32::try_from(self.received.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+    }
+
+    /// True once after each wish to send what waits.
+    pub fn take_flush(&self) -> bool {
+        self.flush.swap(false, Ordering::Relaxed)
     }
 
     /// Ends the command between two steps.

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::process::ExitStatusExt,
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -333,6 +334,29 @@ fn a_worker_delivers_what_commands_left_behind() {
         .wait_for(|seen| seen.spans().iter().filter(|span| span.name == "todo.command.add").count() == 3, PATIENCE);
     assert!(all, "{:?}", receiver.spans().iter().map(|span| span.name.clone()).collect::<Vec<_>>());
     assert!(receiver.wait_for(|seen| !seen.metric("todos.created").is_empty(), PATIENCE), "counters of the commands");
+}
+
+#[test]
+fn a_worker_flushes_at_sighup_and_goes_on() {
+    let place = on_sqlite("").unwrap();
+    place.ok(&["add", "Buy milk tomorrow", "--background"]);
+    let receiver = Receiver::start();
+    let mut command = place.command(&["worker"]);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url()).env("OTEL_METRIC_EXPORT_INTERVAL", "3600000");
+    let mut worker = Running::start(command);
+    until("the job is done", || !place.suggested().is_empty());
+    let jobs = |seen: &otlp_test_support::Seen| !seen.metric("messaging.process.duration").is_empty();
+    assert!(!jobs(&receiver.seen()), "the next regular export is an hour away");
+    for _ in 0..2 {
+        let before = receiver.seen().metric("todo.jobs.pending").len();
+        worker.signal("HUP");
+        assert!(receiver.wait_for(|seen| seen.metric("todo.jobs.pending").len() > before, PATIENCE));
+    }
+    assert!(receiver.wait_for(jobs, PATIENCE));
+    place.ok(&["add", "Call the dentist", "--background"]);
+    until("it goes on", || place.suggested().keys().any(|(todo, _)| *todo == 2));
+    worker.signal("TERM");
+    assert_eq!(worker.wait().signal(), Some(15), "the first signal that ends it");
 }
 
 #[test]

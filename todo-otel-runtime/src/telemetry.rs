@@ -279,6 +279,18 @@ impl Telemetry {
         }
     }
 
+    /// Another handle, for who flushes from elsewhere; dropping it ends nothing.
+    pub fn handle(&self) -> Telemetry {
+        Self {
+            running: self.running.clone(),
+            owner: false,
+            #[cfg(feature = "prometheus")]
+            scrape: self.scrape.clone(),
+            #[cfg(feature = "prometheus")]
+            server: Mutex::new(None),
+        }
+    }
+
     /// Ends telemetry within the exit budget and says what became of everything. What is emitted later is counted,
     /// nothing else. Blocks: in async code of a service use [`Telemetry::shutdown_async`].
     pub fn shutdown(mut self) -> ShutdownReport {

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use todo_otel_runtime::{ErrorClass, traced};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    task::{Id, JoinError, JoinSet},
+    task::{Id, JoinError, JoinHandle, JoinSet},
 };
 
 use self::{
@@ -91,6 +91,7 @@ async fn serve(app: &App, crew: &Arc<Crew>, options: Options) -> Result<()> {
     let mut running = Running::default();
     let mut schedule = Schedule::new();
     let mut idle_until = tokio::time::Instant::now();
+    let mut flush: Option<JoinHandle<()>> = None;
     while app.signals.received().is_none() {
         running.reap();
         let free = options.concurrency - running.jobs.len();
@@ -116,6 +117,11 @@ async fn serve(app: &App, crew: &Arc<Crew>, options: Options) -> Result<()> {
             }
         }
         schedule.run(&crew.store, &crew.clock);
+        // One at a time; a signal that comes meanwhile is answered by the next one.
+        if flush.as_ref().is_none_or(JoinHandle::is_finished) && app.signals.take_flush() {
+            let telemetry = app.running.handle();
+            flush = Some(tokio::task::spawn_blocking(move || drop(telemetry.flush())));
+        }
         tokio::time::sleep(TICK).await;
     }
     running.stop(crew).await;
