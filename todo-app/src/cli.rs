@@ -220,16 +220,37 @@ pub struct IdArgs {
 #[derive(Args, Debug)]
 pub struct IdsArgs {
     /// Numbers of the todos: all or none are changed
-    #[arg(required = true, value_name = "ID", value_parser = number())]
+    #[arg(required_unless_present_any = ["all", "filter"], value_name = "ID", value_parser = number())]
     pub ids: Vec<i64>,
+    /// Or by what they are.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Todos by what they are, in the place of numbers.
+#[derive(Args, Debug)]
+pub struct Selection {
+    /// Instead of numbers: every todo that can be changed this way
+    #[arg(long, conflicts_with_all = ["ids", "filter"])]
+    pub all: bool,
+    /// Instead of numbers: what `list` finds by tag:NAME, project:NAME, priority:NAME, due:WHEN, due.before:DATE,
+    /// due.after:DATE, status:done, status:all or a word to look for; repeated: by all of these
+    #[arg(long, value_name = "CONDITION", conflicts_with = "ids")]
+    pub filter: Vec<String>,
+    /// Do not ask before changing what --all or --filter finds
+    #[arg(long, short = 'y')]
+    pub yes: bool,
 }
 
 /// `todo edit`
 #[derive(Args, Debug)]
 pub struct EditArgs {
     /// Number of the todo
-    #[arg(value_parser = number())]
-    pub id: i64,
+    #[arg(required_unless_present_any = ["all", "filter"], value_name = "ID", value_parser = number())]
+    pub ids: Option<i64>,
+    /// Or several by what they are.
+    #[command(flatten)]
+    pub selection: Selection,
     /// New title
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,

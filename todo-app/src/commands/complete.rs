@@ -3,6 +3,8 @@
 use crate::{
     app::App,
     cli::IdsArgs,
+    commands::selection,
+    domain::StatusFilter,
     error::Result,
     names::{COMPLETION_TIME, Source, TODOS_COMPLETED},
     output::json,
@@ -11,8 +13,9 @@ use crate::{
 command!("complete", "todo.command.complete", IdsArgs);
 
 fn execute(app: &mut App, args: IdsArgs) -> Result<()> {
+    let ids = selection::ids(app, &args.ids, &args.selection, "Complete", StatusFilter::Open)?;
     let now = app.clock.now();
-    let todos = app.store()?.complete(&args.ids, now)?;
+    let todos = app.store()?.complete(&ids, now)?;
     for todo in todos.iter().filter(|todo| todo.changed_at(now)) {
         tracing::info!(name: "todo.completed", { todo.id = todo.id }, "todo completed");
         if let Some(at) = todo.completed_at {

@@ -3,6 +3,8 @@
 use crate::{
     app::App,
     cli::IdsArgs,
+    commands::selection,
+    domain::StatusFilter,
     error::Result,
     names::{Source, TODOS_DELETED},
     output::json,
@@ -11,7 +13,8 @@ use crate::{
 command!("delete", "todo.command.delete", IdsArgs);
 
 fn execute(app: &mut App, args: IdsArgs) -> Result<()> {
-    let todos = app.store()?.delete(&args.ids, app.clock.now())?;
+    let ids = selection::ids(app, &args.ids, &args.selection, "Delete", StatusFilter::Open)?;
+    let todos = app.store()?.delete(&ids, app.clock.now())?;
     TODOS_DELETED.add(todos.len() as u64, (Source::Cli,));
     let document = json::Todos { todos: todos.iter().map(Into::into).collect(), suggestions: None };
     let view = app.view();

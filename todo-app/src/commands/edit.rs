@@ -3,8 +3,8 @@
 use crate::{
     app::App,
     cli::EditArgs,
-    commands::input,
-    domain::{Edit, Invalid, limits, text},
+    commands::{input, selection},
+    domain::{Edit, Invalid, StatusFilter, limits, text},
     error::Result,
     output::json,
 };
@@ -12,19 +12,27 @@ use crate::{
 command!("edit", "todo.command.edit", EditArgs);
 
 fn execute(app: &mut App, args: EditArgs) -> Result<()> {
-    todo_otel_runtime::set_attribute("todo.id", &args.id);
-    let edit = edit(app, &args)?;
-    let store = app.store()?;
-    let current = store.get(&[args.id])?;
-    let tags = current.iter().map(|todo| todo.tags.len()).sum::<usize>() + edit.add_tags.len();
-    if tags > limits::TAGS + edit.remove_tags.len() {
-        let problem = format!("the todo would have {tags} tags, at most {} are allowed", limits::TAGS);
-        return Err(Invalid::new("tag", problem, "remove some with --untag").into());
+    if let Some(id) = args.ids {
+        todo_otel_runtime::set_attribute("todo.id", &id);
     }
-    let todo = store.update(args.id, &edit, None, app.clock.now())?;
-    let document = json::One { todo: (&todo).into(), suggestions: None, enrichment: None };
+    let edit = edit(app, &args)?;
+    let ids = selection::ids(app, args.ids.as_slice(), &args.selection, "Change", StatusFilter::Open)?;
+    let store = app.store()?;
+    for current in store.get(&ids)? {
+        let tags = current.tags.len() + edit.add_tags.len();
+        if tags > limits::TAGS + edit.remove_tags.len() {
+            let problem = format!("#{} would have {tags} tags, at most {} are allowed", current.id, limits::TAGS);
+            return Err(Invalid::new("tag", problem, "remove some with --untag").into());
+        }
+    }
+    let todos = store.update(&ids, &edit, None, app.clock.now())?;
     let view = app.view();
-    app.out.results(&document, || view.todo(&todo, &[]))
+    if let (Some(_), [todo]) = (args.ids, todos.as_slice()) {
+        let document = json::One { todo: todo.into(), suggestions: None, enrichment: None };
+        return app.out.results(&document, || view.todo(todo, &[]));
+    }
+    let document = json::Todos { todos: todos.iter().map(Into::into).collect(), suggestions: None };
+    app.out.results(&document, || view.changed("Changed", &todos))
 }
 
 fn edit(app: &App, args: &EditArgs) -> Result<Edit> {

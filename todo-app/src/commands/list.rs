@@ -25,7 +25,8 @@ fn execute(app: &mut App, args: ListArgs) -> Result<()> {
     app.out.results(&document, || view.todos(&todos))
 }
 
-fn filter(app: &App, args: &ListArgs) -> Result<Filter> {
+/// The conditions of these flags.
+pub(super) fn filter(app: &App, args: &ListArgs) -> Result<Filter> {
     let mut due = Vec::new();
     if let Some(when) = &args.due {
         due.push(due_filter(app, when)?);

@@ -52,6 +52,7 @@ mod list;
 mod man;
 mod reject;
 mod reopen;
+mod selection;
 mod show;
 mod stats;
 mod suggestions;

@@ -14,5 +14,3 @@ pub const TAG_BYTES: usize = 64;
 pub const PROJECT_BYTES: usize = 256;
 /// Bytes of a filter text.
 pub const FILTER_BYTES: usize = 1024;
-/// Todos named in one command.
-pub const IDS: usize = 1000;

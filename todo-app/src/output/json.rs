@@ -5,7 +5,7 @@
 //! | `add` | `{"todo": Todo, "enrichment": {"status", "suggestions": [Suggestion], "error"?}}` |
 //! | `list` | `{"todos": [Todo]}` |
 //! | `show` | `{"todo": Todo, "suggestions": [Suggestion]}` |
-//! | `edit` | `{"todo": Todo}` |
+//! | `edit` | `{"todo": Todo}`; `{"todos": [Todo]}` with `--all` or `--filter` |
 //! | `complete`, `reopen`, `delete` | `{"todos": [Todo]}` |
 //! | `enrich` | `{"enrichments": [{"todo_id", "status", "suggestions", "error"?}], "failed": n}` |
 //! | `suggestions`, `reject` | `{"suggestions": [Suggestion]}` |

@@ -135,6 +135,17 @@ impl Output {
         }
     }
 
+    /// A person can be asked: both ends are a terminal and no program reads along.
+    pub fn can_ask(&self) -> bool {
+        self.interactive && !self.json && io::stdin().is_terminal()
+    }
+
+    /// A question on standard error; the answer follows on the same line.
+    pub fn ask(&mut self, question: &str) {
+        let _ = write!(self.stderr, "{} ", escape(question));
+        let _ = self.stderr.flush();
+    }
+
     /// Something that needs attention but is no failure, on standard error; with `--json` that holds nothing but errors.
     pub fn warning(&mut self, text: &str) {
         if self.json {

@@ -45,6 +45,7 @@ contract! {
     filters_narrow_the_list
     several_numbers_change_all_or_none
     an_edit_changes_what_it_names_and_compares_the_version
+    an_edit_changes_all_or_none_and_is_taken_back_as_one
     accepting_changes_the_todo_and_decides_once
     suggestions_expire_when_they_are_overtaken
     a_job_is_leased_to_one_worker_and_a_late_one_changes_nothing
@@ -194,13 +195,42 @@ fn an_edit_changes_what_it_names_and_compares_the_version(fixture: &Fixture) {
         remove_tags: vec!["old".into()],
         ..Edit::default()
     };
-    let edited = fixture.store.update(todo.id, &edit, Some(todo.version), now()).unwrap();
+    let edited = fixture.store.update(&[todo.id], &edit, Some(todo.version), now()).unwrap().remove(0);
     assert_eq!((edited.due, edited.tags.as_slice(), edited.version), (edit.due.unwrap(), &["new".to_owned()][..], 2));
     assert_eq!(edited.title, "one");
     let clear = Edit { due: Some(None), ..Edit::default() };
-    let error = fixture.store.update(todo.id, &clear, Some(todo.version), now()).unwrap_err();
+    let error = fixture.store.update(&[todo.id], &clear, Some(todo.version), now()).unwrap_err();
     assert!(matches!(error, StoreError::Conflict { .. }));
-    assert_eq!(fixture.store.update(todo.id, &clear, None, now()).unwrap().due, None);
+    assert_eq!(fixture.store.update(&[todo.id], &clear, None, now()).unwrap()[0].due, None);
+}
+
+fn an_edit_changes_all_or_none_and_is_taken_back_as_one(fixture: &Fixture) {
+    let add = |title: &str, tag: &str| {
+        let todo = NewTodo { tags: vec![tag.into()], project: Some(tag.into()), ..new(title) };
+        fixture.store.create(&todo, None, now()).unwrap().id
+    };
+    let ids = [add("one", "home"), add("two", "work")];
+    let listed = || fixture.store.get(&ids).unwrap();
+    let before = listed();
+    let edit = Edit {
+        project: Some(Some("moved".into())),
+        add_tags: vec!["new".into()],
+        remove_tags: vec!["home".into()],
+        ..Edit::default()
+    };
+    let error = fixture.store.update(&[ids[0], 99, ids[1]], &edit, None, now()).unwrap_err();
+    assert!(matches!(error, StoreError::NotFound { ref ids, .. } if ids == &[99]), "{error}");
+    assert_eq!(listed(), before);
+
+    let edited = fixture.store.update(&ids, &edit, None, now()).unwrap();
+    let tags: Vec<_> = edited.iter().map(|todo| todo.tags.join(" ")).collect();
+    assert_eq!(tags, ["new", "new work"]);
+    assert!(edited.iter().all(|todo| todo.project.as_deref() == Some("moved") && todo.version == 2));
+
+    assert_eq!(fixture.store.undo(now()).unwrap().unwrap().todos.len(), 2);
+    for (todo, before) in listed().iter().zip(&before) {
+        assert_eq!((&todo.project, &todo.tags), (&before.project, &before.tags));
+    }
 }
 
 fn accepting_changes_the_todo_and_decides_once(fixture: &Fixture) {
@@ -235,7 +265,7 @@ fn suggestions_expire_when_they_are_overtaken(fixture: &Fixture) {
     let edited = fixture.add("edited by hand");
     fixture.suggest(&edited, &values);
     let by_hand = Edit { priority: Some(Some(Priority::Low)), ..Edit::default() };
-    fixture.store.update(edited.id, &by_hand, None, now()).unwrap();
+    fixture.store.update(&[edited.id], &by_hand, None, now()).unwrap();
     assert_eq!(pending(&edited, now()), 1, "only the field that was edited");
 
     let newer = fixture.add("enriched again");
@@ -329,7 +359,7 @@ fn every_change_can_be_taken_back_newest_first(fixture: &Fixture) {
     let offered = fixture.suggest(&todo, &[SuggestionValue::Priority(Priority::High)]);
     fixture.store.accept(&Choice::Ids(vec![offered[0].id]), now()).unwrap();
     let edit = Edit { title: Some("two".into()), remove_tags: vec!["old".into()], ..Edit::default() };
-    fixture.store.update(todo.id, &edit, None, now()).unwrap();
+    fixture.store.update(&[todo.id], &edit, None, now()).unwrap();
     fixture.store.complete(&[todo.id], now()).unwrap();
     fixture.store.delete(&[todo.id], now()).unwrap();
 
@@ -381,7 +411,7 @@ fn an_overdue_todo_is_taken_once_for_each_day_it_was_due(fixture: &Fixture) {
     assert_eq!(fixture.store.take_overdue(today).unwrap(), [late.id]);
     assert_eq!(fixture.store.take_overdue(today).unwrap(), [0_i64; 0]);
     let put_off = Edit { due: Some(Some(date(2026, 11, 21))), ..Edit::default() };
-    fixture.store.update(late.id, &put_off, None, now()).unwrap();
+    fixture.store.update(&[late.id], &put_off, None, now()).unwrap();
     assert_eq!(fixture.store.take_overdue(today).unwrap(), [late.id], "missed again");
 }
 

@@ -172,6 +172,6 @@ fn restore(conn: &mut Conn, id: i64, before: Option<&str>, now: Timestamp) -> Re
         return Ok(None);
     }
     diesel::delete(todo_tags::table.filter(todo_tags::todo_id.eq(id))).execute(conn)?;
-    todo_rows::add_tags(conn, id, &image.tags)?;
+    todo_rows::add_tags(conn, &[id], &image.tags)?;
     todo_rows::one(conn, id).map(Some)
 }

@@ -128,7 +128,7 @@ impl Store {
                         suggestion.value.clone().apply_to(&mut edit);
                     }
                     let current = todo_rows::one(conn, id)?;
-                    todo_rows::apply(conn, &current, &edit, now)?;
+                    todo_rows::apply(conn, &[id], &edit, now)?;
                     changed.push(todo_rows::one(conn, id)?);
                     before.push(current);
                 }
@@ -215,7 +215,9 @@ pub(super) fn expire_fields(
     fields: &[Field],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    expire(conn, now, Which::PendingFields(todo_ids, fields))?;
+    for ids in todo_ids.chunks(todo_rows::AT_ONCE) {
+        expire(conn, now, Which::PendingFields(ids, fields))?;
+    }
     Ok(())
 }
 
@@ -226,12 +228,14 @@ fn expire(conn: &mut Conn, now: Timestamp, which: Which<'_>) -> Result<usize, St
         return Ok(0);
     }
     let ids: Vec<i64> = gone.iter().map(|suggestion| suggestion.id).collect();
-    diesel::update(suggestions::table.filter(suggestions::id.eq_any(ids)))
-        .set((
-            suggestions::status.eq(SuggestionStatus::Expired.as_str()),
-            suggestions::decided_at.eq(now.as_millisecond()),
-        ))
-        .execute(conn)?;
+    for ids in ids.chunks(todo_rows::AT_ONCE) {
+        diesel::update(suggestions::table.filter(suggestions::id.eq_any(ids)))
+            .set((
+                suggestions::status.eq(SuggestionStatus::Expired.as_str()),
+                suggestions::decided_at.eq(now.as_millisecond()),
+            ))
+            .execute(conn)?;
+    }
     for suggestion in &gone {
         SUGGESTIONS_EXPIRED.add(1, (model_label(&suggestion.model), suggestion.value.field()));
     }

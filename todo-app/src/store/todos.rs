@@ -91,7 +91,6 @@ struct Changes {
     estimate_minutes: Option<Option<i32>>,
     next_step: Option<Option<String>>,
     updated_at: Option<i64>,
-    version: Option<i64>,
 }
 
 impl Store {
@@ -108,7 +107,7 @@ impl Store {
                     .values(NewRow::from(new, now_ms))
                     .returning(todos::id)
                     .get_result::<i64>(conn)?;
-                add_tags(conn, id, &new.tags)?;
+                add_tags(conn, &[id], &new.tags)?;
                 if let Some(job) = job {
                     jobs::insert(conn, id, job, now)?;
                 }
@@ -266,22 +265,29 @@ impl Store {
         })
     }
 
-    /// Changes a todo; pending suggestions for the fields that change expire.
+    /// Changes todos, all or none; pending suggestions for the fields that change expire.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], and [`StoreError::Conflict`] when `version` is given and is not the stored one.
+    /// [`StoreError::NotFound`], and [`StoreError::Conflict`] when `version` is given and one has another.
     #[db_span(name = "db.todo.update", system = self.system(), operation = "UPDATE", collection = "todos")]
-    pub fn update(&self, id: i64, edit: &Edit, version: Option<i64>, now: Timestamp) -> Result<Todo, StoreError> {
+    pub fn update(
+        &self,
+        ids: &[i64],
+        edit: &Edit,
+        version: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| {
             conn.immediate_transaction(|conn| {
-                let current = one(conn, id)?;
-                if version.is_some_and(|version| version != current.version) {
-                    return Err(StoreError::Conflict { todo_id: id });
+                let before = many(conn, ids)?;
+                let other = |todo: &&Todo| version.is_some_and(|version| version != todo.version);
+                if let Some(todo) = before.iter().find(other) {
+                    return Err(StoreError::Conflict { todo_id: todo.id });
                 }
-                apply(conn, &current, edit, now)?;
-                journal::record(conn, "edit", &[current], &[], now)?;
-                suggestions::expire_fields(conn, &[id], &touched(edit), now)?;
-                one(conn, id)
+                apply(conn, ids, edit, now)?;
+                journal::record(conn, "edit", &before, &[], now)?;
+                suggestions::expire_fields(conn, ids, &touched(edit), now)?;
+                many(conn, ids)
             })
         })
     }
@@ -321,14 +327,16 @@ impl Store {
                 let completed_at = (status == Status::Done).then_some(now.as_millisecond());
                 let changed: Vec<Todo> = before.iter().filter(|todo| todo.status != status).cloned().collect();
                 let changed_ids: Vec<i64> = changed.iter().map(|todo| todo.id).collect();
-                diesel::update(todos::table.filter(todos::id.eq_any(&changed_ids)))
-                    .set((
-                        todos::status.eq(status.as_str()),
-                        todos::completed_at.eq(completed_at),
-                        todos::updated_at.eq(now.as_millisecond()),
-                        todos::version.eq(todos::version + 1),
-                    ))
-                    .execute(conn)?;
+                for ids in changed_ids.chunks(AT_ONCE) {
+                    diesel::update(todos::table.filter(todos::id.eq_any(ids)))
+                        .set((
+                            todos::status.eq(status.as_str()),
+                            todos::completed_at.eq(completed_at),
+                            todos::updated_at.eq(now.as_millisecond()),
+                            todos::version.eq(todos::version + 1),
+                        ))
+                        .execute(conn)?;
+                }
                 if status != Status::Open {
                     suggestions::expire_fields(conn, &changed_ids, &Field::ALL, now)?;
                 }
@@ -343,6 +351,9 @@ impl Store {
         })
     }
 }
+
+/// Numbers in one statement: SQLite takes at most 32,766 values.
+pub(super) const AT_ONCE: usize = 30_000;
 
 /// Todos of one round of an import.
 const IMPORTED_AT_ONCE: usize = 500;
@@ -389,9 +400,9 @@ fn import(conn: &mut Conn, some: &[Imported], now_ms: i64) -> Result<Vec<i64>, S
     Ok(ids.into_values().collect())
 }
 
-/// Writes an edit if the todo still has the version it was read with.
-pub(super) fn apply(conn: &mut Conn, current: &Todo, edit: &Edit, now: Timestamp) -> Result<(), StoreError> {
-    let changes = Changes {
+/// Writes an edit in the transaction in which these todos were read.
+pub(super) fn apply(conn: &mut Conn, ids: &[i64], edit: &Edit, now: Timestamp) -> Result<(), StoreError> {
+    let changes = || Changes {
         title: edit.title.clone(),
         description: edit.description.clone(),
         priority: edit.priority.map(|priority| priority.map(Priority::rank)),
@@ -401,21 +412,17 @@ pub(super) fn apply(conn: &mut Conn, current: &Todo, edit: &Edit, now: Timestamp
         estimate_minutes: edit.estimate_minutes.map(|minutes| minutes.map(|n| i32::try_from(n).unwrap_or(i32::MAX))),
         next_step: edit.next_step.clone(),
         updated_at: Some(now.as_millisecond()),
-        version: Some(current.version + 1),
     };
-    let changed = diesel::update(todos::table.filter(todos::id.eq(current.id).and(todos::version.eq(current.version))))
-        .set(changes)
-        .execute(conn)?;
-    if changed == 0 {
-        return Err(StoreError::Conflict { todo_id: current.id });
+    for ids in ids.chunks(AT_ONCE) {
+        diesel::update(todos::table.filter(todos::id.eq_any(ids)))
+            .set((changes(), todos::version.eq(todos::version + 1)))
+            .execute(conn)?;
+        if !edit.remove_tags.is_empty() {
+            let gone = todo_tags::todo_id.eq_any(ids).and(todo_tags::tag.eq_any(&edit.remove_tags));
+            diesel::delete(todo_tags::table.filter(gone)).execute(conn)?;
+        }
     }
-    if !edit.remove_tags.is_empty() {
-        diesel::delete(
-            todo_tags::table.filter(todo_tags::todo_id.eq(current.id)).filter(todo_tags::tag.eq_any(&edit.remove_tags)),
-        )
-        .execute(conn)?;
-    }
-    add_tags(conn, current.id, &edit.add_tags)
+    add_tags(conn, ids, &edit.add_tags)
 }
 
 /// One todo that is not deleted.
@@ -424,22 +431,26 @@ pub(super) fn one(conn: &mut Conn, id: i64) -> Result<Todo, StoreError> {
 }
 
 fn many(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Todo>, StoreError> {
-    let rows: Vec<(Row, Option<String>)> = todos::table
-        .filter(todos::id.eq_any(ids))
-        .filter(todos::status.ne(Status::Deleted.as_str()))
-        .select((Row::as_select(), sql::<Nullable<Text>>(TAGS)))
-        .load(conn)?;
-    let mut found: Vec<Todo> = rows.into_iter().map(todo).collect();
-    let missing: BTreeSet<i64> = ids.iter().copied().filter(|id| found.iter().all(|todo| todo.id != *id)).collect();
+    let mut found = BTreeMap::new();
+    for ids in ids.chunks(AT_ONCE) {
+        let rows: Vec<(Row, Option<String>)> = todos::table
+            .filter(todos::id.eq_any(ids))
+            .filter(todos::status.ne(Status::Deleted.as_str()))
+            .select((Row::as_select(), sql::<Nullable<Text>>(TAGS)))
+            .load(conn)?;
+        found.extend(rows.into_iter().map(todo).map(|todo| (todo.id, todo)));
+    }
+    let missing: BTreeSet<i64> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
     if !missing.is_empty() {
         return Err(StoreError::NotFound { kind: "todo", ids: missing.into_iter().collect() });
     }
-    found.sort_by_key(|todo| ids.iter().position(|id| *id == todo.id));
-    Ok(found)
+    // A number that is named twice comes once.
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
-pub(super) fn add_tags(conn: &mut Conn, id: i64, tags: &[String]) -> Result<(), StoreError> {
-    let rows: Vec<_> = tags.iter().map(|tag| (id.into_sql::<BigInt>(), tag.into_sql::<Text>())).collect();
+pub(super) fn add_tags(conn: &mut Conn, ids: &[i64], tags: &[String]) -> Result<(), StoreError> {
+    let pairs = ids.iter().flat_map(|id| tags.iter().map(move |tag| (*id, tag)));
+    let rows: Vec<_> = pairs.map(|(id, tag)| (id.into_sql::<BigInt>(), tag.into_sql::<Text>())).collect();
     insert_all(conn, "todo_tags (todo_id, tag)", &rows)
 }
 

@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsStr,
-    io::Read,
+    io::{Read, Write},
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -102,7 +102,12 @@ impl Home {
     }
 
     /// Runs the program on a terminal of its own; what the terminal got.
-    pub fn on_terminal(&self, mut command: Command) -> String {
+    pub fn on_terminal(&self, command: Command) -> String {
+        self.typing("", command)
+    }
+
+    /// As [`Home::on_terminal`], with somebody who types this ahead.
+    pub fn typing(&self, text: &str, mut command: Command) -> String {
         use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
@@ -117,6 +122,7 @@ impl Home {
         drop(command);
         let mut shown = Vec::new();
         let mut terminal = std::fs::File::from(terminal);
+        terminal.write_all(text.as_bytes()).unwrap();
         let mut part = [0; 4096];
         while let Ok(length) = terminal.read(&mut part)
             && length > 0
