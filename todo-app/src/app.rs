@@ -156,6 +156,9 @@ impl App {
     /// Settings that cannot work.
     pub fn new_enricher(&self) -> Result<Enricher> {
         let config = self.config()?;
+        if let Some(refused) = &config.ai.refused {
+            return Err(refused.clone().into());
+        }
         let enricher = enrich::from_config(&config.ai)?;
         tracing::debug!(
             gen_ai.provider.name = enricher.provider(),

@@ -153,6 +153,8 @@ pub struct AiConfig {
     pub api: OpenAiApi,
     /// Model names that may become a metric label, beside the configured and the documented ones.
     pub models: Vec<String>,
+    /// A variable of the environment that cannot be used. Only what asks the provider fails over it.
+    pub refused: Option<ConfigError>,
 }
 
 /// Who is asked.

@@ -72,7 +72,8 @@ impl Error {
             Error::Io { .. } => 1,
             Error::Usage(_) | Error::Invalid(_) => 2,
             Error::Store(StoreError::NotFound { .. }) => 3,
-            Error::Store(StoreError::Conflict { .. } | StoreError::NotPending { .. }) => 1,
+            Error::Store(StoreError::NotPending { .. }) => 2,
+            Error::Store(StoreError::Conflict { .. }) => 1,
             Error::Store(_) => 4,
             Error::Enrich(error) => error.exit_code(),
             Error::SomeFailed { .. } => 5,
@@ -90,7 +91,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Usage(_) => "usage",
-            Error::Invalid(_) | Error::Data { .. } => "invalid_input",
+            Error::Invalid(_) | Error::Data { .. } | Error::Store(StoreError::NotPending { .. }) => "invalid_input",
             Error::Store(StoreError::NotFound { .. }) => "not_found",
             Error::Store(_) => "database",
             Error::Enrich(EnrichError::Config { .. }) | Error::Config(_) => "config",
@@ -106,7 +107,9 @@ impl Error {
     /// What to do about it, separate from what is wrong.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Error::Usage(_) | Error::Closed | Error::Interrupted { .. } | Error::Findings(_) => return None,
+            // For programs; to people clap says it in its own words.
+            Error::Usage(_) => "see `todo --help`".into(),
+            Error::Closed | Error::Interrupted { .. } | Error::Findings(_) => return None,
             Error::Invalid(invalid) => invalid.hint.clone(),
             Error::Store(error) => error.hint(),
             Error::Enrich(error) => error.hint(),

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::Stdio,
+    time::{Duration, Instant},
 };
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
@@ -80,6 +81,7 @@ fn errors_have_a_shape_for_programs() {
         let document: Value = serde_json::from_str(&run.stderr).unwrap();
         assert_eq!(document["error"]["kind"], kind, "{document}");
         assert!(!document["error"]["message"].as_str().unwrap().is_empty());
+        assert!(!document["error"]["hint"].as_str().unwrap().is_empty(), "{document}");
     }
 }
 
@@ -156,7 +158,9 @@ fn a_locked_database_is_waited_for_and_then_reported() {
     home.ok(&["add", "one", "--no-enrich"]);
     let mut other = connect(&home);
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let started = Instant::now();
     let said = home.fails(4, &["add", "two", "--no-enrich"]);
+    assert!(started.elapsed() >= Duration::from_secs(4), "waited for, {:?}", started.elapsed());
     assert!(said.contains("the database is locked") && said.contains("hint:"), "{said}");
     assert_eq!(home.json(&["list"])["todos"].as_array().unwrap().len(), 1, "readers are not held up");
     other.batch_execute("ROLLBACK").unwrap();

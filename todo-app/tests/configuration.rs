@@ -190,8 +190,13 @@ fn bad_values_are_refused_by_name_and_place() {
     ] {
         home().file(text).refused(part);
     }
-    home().env("TODO_AI_PROVIDER", "gemini").refused("TODO_AI_PROVIDER");
-    home().env("OPENAI_API_KEY", "sk-with a blank").refused("API key of openai");
+    // A variable of the environment stops only what asks the provider.
+    for (name, value, part) in
+        [("TODO_AI_PROVIDER", "gemini", "TODO_AI_PROVIDER"), ("OPENAI_API_KEY", "sk-with a blank", "API key of openai")]
+    {
+        let refused = home().env(name, value).load().unwrap().ai.refused.expect("refused");
+        assert!(refused.problem.contains(part) && !refused.hint.is_empty(), "{refused:?}");
+    }
 }
 
 #[test]

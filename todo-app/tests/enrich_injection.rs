@@ -29,6 +29,7 @@ fn config(vendor: Vendor, base_url: String) -> AiConfig {
         allow_http: false,
         api: OpenAiApi::Auto,
         models: Vec::new(),
+        refused: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn analyze(vendor: Vendor, script: Vec<Answer>) -> (Result<usize, EnrichError>, 
         allow_http: false,
         api: OpenAiApi::Auto,
         models: Vec::new(),
+        refused: None,
     };
     let request = EnrichmentRequest {
         todo_id: 42,

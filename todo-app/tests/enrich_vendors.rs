@@ -3,11 +3,14 @@
 use jiff::civil::date;
 use otlp_test_support::peer::{Answer, Peer, Request};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 use todo_app::{
     config::{AiConfig, EnrichDefault, OpenAiApi, Vendor},
     domain::{EnrichmentMode, Field},
-    enrich::{self, EnrichError, Enricher, Enrichment, EnrichmentRequest, ProcessState},
+    enrich::{self, EnrichError, Enricher, Enrichment, EnrichmentRequest, ProcessState, SharedState, Unavailable},
 };
 
 const KEY: &str = "sk-test-0123456789abcdefghijklmnop";
@@ -25,6 +28,7 @@ fn config(vendor: Vendor, peer: &Peer) -> AiConfig {
         allow_http: false,
         api: OpenAiApi::Auto,
         models: Vec::new(),
+        refused: None,
     }
 }
 
@@ -314,6 +318,33 @@ fn a_vendor_that_never_answers_costs_the_budget_and_no_more() {
     assert_eq!(error.class(), "timeout");
     assert!(took < Duration::from_millis(3000), "{took:?}");
     assert!(requests.len() >= 2, "more than one attempt fits");
+}
+
+/// State that other processes hold on to.
+#[derive(Default)]
+struct Busy(AtomicU32);
+
+impl SharedState for Busy {
+    fn read(&self, _: &str) -> Result<Option<String>, Unavailable> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(Unavailable)
+    }
+
+    fn update(&self, _: &str, _: &mut dyn FnMut(Option<&str>) -> String) -> Result<(), Unavailable> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(Unavailable)
+    }
+}
+
+#[test]
+fn shared_state_that_cannot_be_reached_is_asked_once_per_call() {
+    let trouble = || error(503, "overloaded", "later").header("retry-after", "0");
+    let peer = Peer::start([trouble(), trouble(), good_chat()]);
+    let enricher = enrich::from_config(&config(Vendor::OpenAi, &peer)).unwrap();
+    let busy = Busy::default();
+    let enriched = run(enricher.enrich(&busy, &request("Buy milk tomorrow"))).unwrap();
+    assert_eq!(enriched.attempts, 3);
+    assert_eq!(busy.0.load(Ordering::Relaxed), 1);
 }
 
 #[test]

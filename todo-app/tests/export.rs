@@ -2,6 +2,7 @@
 
 use std::{
     process::Command,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -89,10 +90,10 @@ fn add_and_wait(receiver: &Receiver, endpoint: &str, protocol: &str) -> Duration
 fn a_single_command_brings_all_three_signals_over_both_protocols() {
     let receiver = Receiver::start();
     for (endpoint, protocol) in [(receiver.http_url(), "http/protobuf"), (receiver.grpc_url(), "grpc")] {
-        // The child that delivers leaves the processor to everybody else: on a busy machine one run of several counts.
-        let times: Vec<Duration> = (0..5).map(|_| add_and_wait(&receiver, &endpoint, protocol)).collect();
-        let fastest = times.iter().min().unwrap();
-        assert!(*fastest <= Duration::from_secs(2), "{protocol}: all signals after {times:?}");
+        // The child that delivers leaves the processor to everybody else: on a busy machine the usual run counts.
+        let mut times: Vec<Duration> = (0..5).map(|_| add_and_wait(&receiver, &endpoint, protocol)).collect();
+        times.sort();
+        assert!(times[2] <= Duration::from_secs(2), "{protocol}: all signals after {times:?}");
 
         let seen = receiver.seen();
         let spans = seen.spans();
@@ -242,27 +243,41 @@ fn black_hole() -> (std::net::TcpListener, String) {
 #[test]
 fn a_receiver_that_never_answers_holds_no_command() {
     const EXIT_BUDGET: Duration = Duration::from_millis(250);
-    const BUSY_MACHINE: Duration = Duration::from_secs(8);
+    // Far below the time limit of a request, which is what a command would wait that waits at all.
+    const BUSY_MACHINE: Duration = Duration::from_millis(500);
     let (_hole, address) = black_hole();
     for protocol in ["http/protobuf", "grpc"] {
         for ci in [None, Some("true")] {
             let home = Home::new();
-            let mut command = exporting(&home, &format!("http://{address}"), &["add", "x", "--no-enrich"]);
-            command.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol).env("OTEL_EXPORTER_OTLP_TIMEOUT", "60000");
-            if let Some(ci) = ci {
-                command.env("CI", ci);
-            }
-            let started = Instant::now();
-            let run = Run::from(command.output().unwrap());
-            let took = started.elapsed();
-            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{protocol} {ci:?}");
-            assert!(took < EXIT_BUDGET + BUSY_MACHINE, "{protocol} {ci:?}: {took:?}");
+            home.ok(&["list"]);
+            let time = |more: &[&str]| {
+                let arguments = [&["add", "x", "--no-enrich"], more].concat();
+                let mut command = exporting(&home, &format!("http://{address}"), &arguments);
+                command.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol).env("OTEL_EXPORTER_OTLP_TIMEOUT", "60000");
+                if let Some(ci) = ci {
+                    command.env("CI", ci);
+                }
+                let started = Instant::now();
+                let run = Run::from(command.output().unwrap());
+                let took = started.elapsed();
+                assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{protocol} {ci:?}");
+                took
+            };
+            // In turn, and the fastest of each: what else the machine does is in both.
+            let pairs: Vec<_> = (0..5).map(|_| (time(&[]), time(&["--no-telemetry"]))).collect();
+            let with = pairs.iter().map(|(with, _)| *with).min().unwrap();
+            let without = pairs.iter().map(|(_, without)| *without).min().unwrap();
+            assert!(with < without + EXIT_BUDGET + BUSY_MACHINE, "{protocol} {ci:?}: {pairs:?}");
         }
     }
 }
 
+/// Held by who uses the ports of the default endpoints.
+static DEFAULT_PORTS: Mutex<()> = Mutex::new(());
+
 #[test]
 fn port_4317_without_a_protocol_means_grpc() {
+    let _ports = DEFAULT_PORTS.lock();
     let Ok(probe) = std::net::TcpListener::bind("127.0.0.1:4317") else {
         otlp_test_support::not_run("port_4317_without_a_protocol_means_grpc", "port 4317, which somebody else has");
         return;
@@ -365,16 +380,17 @@ fn a_container_has_neither_session_nor_anybody_to_leave_things_to() {
         receiver.reset();
         // The first process of a namespace ends all others with it: what it sends, it sends itself, in 200 ms. A busy
         // machine may need several runs for that; what one did not send, the next one does.
-        let arrived = (0..10).any(|_| {
+        // Below a shell it may also leave the rest to a child, which ends with the namespace: there only the command counts.
+        let alone = how.len() == 1;
+        let arrived = (0..if alone { 10 } else { 1 }).any(|_| {
             let arguments = [how, &["add", "x", "--no-enrich"]].concat();
             let mut command = in_namespace(&home, &arguments);
             command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url());
             let run = Run::from(command.output().unwrap());
             assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{how:?}");
-            let limit = if how.len() == 1 { Duration::ZERO } else { Duration::from_secs(2) };
-            receiver.wait_for(|seen| seen.span("todo.command.add").is_some(), limit)
+            receiver.wait_for(|seen| seen.span("todo.command.add").is_some(), Duration::ZERO)
         });
-        assert!(arrived || how.len() > 1, "{how:?}");
+        assert!(arrived || !alone, "the first process delivers by itself");
     }
 }
 
@@ -385,10 +401,17 @@ fn nothing_is_sent_unasked() {
     let output =
         exporting(&home, &receiver.http_url(), &["add", "x", "--no-enrich", "--no-telemetry"]).output().unwrap();
     assert!(output.status.success());
+    // Where the specification's default endpoints are, somebody listens.
+    let _ports = DEFAULT_PORTS.lock();
+    let defaults = ["127.0.0.1:4317", "127.0.0.1:4318"].map(std::net::TcpListener::bind);
     home.ok(&["list"]);
     home.wait_until_alone();
-    assert!(!home.path().join("state/todo/telemetry/spool").exists());
+    assert!(!home.path().join("state").exists(), "no file of telemetry");
     assert!(receiver.seen().requests.is_empty());
+    for listener in defaults.into_iter().flatten() {
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "somebody called {:?}", listener.local_addr());
+    }
 }
 
 #[test]

@@ -20,7 +20,6 @@ fn broken() -> Vec<Broken> {
         (file("[ai\nprovider = "), vec![], 6),
         (file("[ai]\nprovider = \"nobody\"\n"), vec![], 6),
         (file("[ai]\nprovder = \"openai\"\n[observability]\nnothing = 1\n"), vec![], 3),
-        (Home::new(), vec![("TODO_AI_PROVIDER", "nobody")], 6),
         (Home::new(), vec![("TODO_CONFIG", "/nowhere.toml")], 6),
         (Home::new(), vec![("TODO_LOG_LEVEL", "loud"), ("OTEL_TRACES_SAMPLER", "dice")], 3),
         (Home::new(), vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://nowhere")], 3),
@@ -38,6 +37,30 @@ fn with_json_standard_error_is_one_object() {
         assert!(document["error"]["message"].is_string(), "{document}");
         let run = Run::from(home.command(["version", "--json"]).envs(variables).output().unwrap());
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn a_variable_about_the_provider_stops_only_what_asks_the_provider() {
+    for (name, value, said) in [
+        ("TODO_AI_PROVIDER", "nobody", "unknown value `nobody`"),
+        ("OPENAI_API_KEY", "sk-with a blank", "the API key of openai holds white space"),
+    ] {
+        let home = Home::new();
+        let run = |arguments: &[&str]| Run::from(home.command(arguments).env(name, value).output().unwrap());
+        for quiet in [&["add", "one", "--no-enrich"][..], &["list"], &["stats"]] {
+            let run = run(quiet);
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{name} {quiet:?}");
+        }
+        let saved = run(&["add", "two"]);
+        assert_eq!(saved.code, Some(0), "{name}: {}", saved.stderr);
+        assert_eq!(saved.stderr.matches(said).count(), 1, "{name}: {}", saved.stderr);
+        assert_eq!(home.json(&["list"])["todos"].as_array().unwrap().len(), 2, "both are stored");
+        let asked = run(&["enrich", "1"]);
+        assert_eq!((asked.code, asked.stderr.contains(said)), (Some(6), true), "{name}: {}", asked.stderr);
+        let shown = run(&["config", "show"]);
+        assert_eq!((shown.code, shown.stderr.contains(said)), (Some(0), true), "{name}: {}", shown.stderr);
+        assert!(!shown.stdout.contains("with a blank"), "{}", shown.stdout);
     }
 }
 

@@ -81,7 +81,7 @@ fn suggestions_are_offered_and_people_decide() {
     assert!(due["todos"][0]["due"].is_string());
     let other = offered.iter().find(|suggestion| suggestion["field"] != "due").unwrap()["id"].to_string();
     assert_eq!(home.json(&["reject", &other])["suggestions"][0]["status"], "rejected");
-    assert!(home.fails(1, &["accept", &other]).contains("already rejected"));
+    assert!(home.fails(2, &["accept", &other]).contains("already rejected"));
     assert!(home.fails(3, &["accept", "999"]).contains("no suggestion with number 999"));
 
     let left = home.json(&["suggestions", "1"])["suggestions"].as_array().unwrap().len();

@@ -29,6 +29,9 @@ fn execute(app: &mut App, args: ConfigArgs) -> Result<()> {
 
 fn show(app: &mut App) -> Result<()> {
     let config = app.config()?.clone();
+    if let Some(refused) = &config.ai.refused {
+        app.out.warning(&format!("{}; {}", refused.problem, refused.hint));
+    }
     let own = config.rows().iter().map(|row| json::Setting {
         key: row.key.to_owned(),
         value: row.value.clone(),

@@ -13,13 +13,15 @@ pub(super) struct Resolver<'a> {
     file: Option<ConfigFile>,
     rows: Vec<Row>,
     warnings: Vec<String>,
+    /// The first variable about the provider that cannot be used.
+    refused: Option<ConfigError>,
 }
 
 type Resolved<T> = Result<T, ConfigError>;
 
 impl<'a> Resolver<'a> {
     pub fn new(inputs: &'a Inputs, file: Option<ConfigFile>, warnings: Vec<String>) -> Self {
-        Resolver { inputs, file, rows: Vec::new(), warnings }
+        Resolver { inputs, file, rows: Vec::new(), warnings, refused: None }
     }
 
     /// What is left in the file was asked for by nobody.
@@ -98,6 +100,7 @@ impl<'a> Resolver<'a> {
                 ],
             )?,
             models: self.list("ai.models")?,
+            refused: self.refused.take(),
         })
     }
 
@@ -113,7 +116,14 @@ impl<'a> Resolver<'a> {
                 ("anthropic", Some(Vendor::Anthropic)),
                 ("local", Some(Vendor::Local)),
             ],
-        )?;
+        );
+        let named = match named {
+            Err(error) if self.inputs.var("TODO_AI_PROVIDER").is_some() => {
+                self.refused = Some(error);
+                return Ok((Vendor::Local, true));
+            }
+            named => named?,
+        };
         if let Some(vendor) = named {
             return Ok((vendor, true));
         }
@@ -163,10 +173,16 @@ impl<'a> Resolver<'a> {
             return Ok(None);
         }
         if key.chars().any(|c| !c.is_ascii_graphic()) {
-            return Err(ConfigError {
+            let error = ConfigError {
                 problem: format!("the API key of {} holds white space or other characters no key has", vendor.as_str()),
                 hint: format!("copy the key again ({source})"),
-            });
+            };
+            if !matches!(source, Source::Env(_)) {
+                return Err(error);
+            }
+            self.row(KEY, "[refused]".to_owned(), source);
+            self.refused = Some(error);
+            return Ok(None);
         }
         self.row(KEY, "[redacted]".to_owned(), source);
         Ok(Some(SecretString::from(key)))

@@ -210,8 +210,18 @@ impl Enricher {
             EnrichmentMode::Inline => self.budget,
             EnrichmentMode::Background => BACKGROUND_BUDGET,
         };
-        let mut attempts =
-            Attempts { client, shared, own, mode, timeout, started, deadline: started + budget, made: 0, known: None };
+        let mut attempts = Attempts {
+            client,
+            shared,
+            own,
+            mode,
+            timeout,
+            started,
+            deadline: started + budget,
+            made: 0,
+            known: None,
+            alone: false,
+        };
         let mut usage = Usage::default();
         let result = self.ask(request, &mut attempts, &mut usage).await;
         todo_otel_runtime::set_attribute("todo.ai.attempts", &i64::from(attempts.made));

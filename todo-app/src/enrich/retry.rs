@@ -5,7 +5,7 @@ use super::{
     breaker::{Admission, ProviderState},
     client::{Client, Failure, Post, Rejection},
     error::status_class,
-    shared::{self, ProcessState, SharedState},
+    shared::{self, ProcessState, SharedState, Unavailable},
 };
 use crate::domain::EnrichmentMode;
 use std::{
@@ -37,6 +37,8 @@ pub(super) struct Attempts<'a> {
     pub made: u32,
     /// The shared state as it was last seen: what would not change it needs no look at the store.
     pub known: Option<ProviderState>,
+    /// The shared state could not be reached: for the rest of the call there is only `own`.
+    pub alone: bool,
 }
 
 impl Attempts<'_> {
@@ -129,7 +131,12 @@ impl Attempts<'_> {
             }
         }
         let key = format!("{} {}", self.client.provider, self.client.endpoint.shown());
-        let changed = shared::change(self.shared, &key, &change).or_else(|_| shared::change(self.own, &key, &change));
+        let mut changed = Err(Unavailable);
+        if !self.alone {
+            changed = shared::change(self.shared, &key, &change);
+            self.alone = changed.is_err();
+        }
+        let changed = changed.or_else(|_| shared::change(self.own, &key, &change));
         let Ok((answer, state)) = changed else { return change(&mut ProviderState::default()) };
         self.known = Some(state);
         answer

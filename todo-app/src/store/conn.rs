@@ -16,6 +16,9 @@ pub(super) type Db = MultiBackend;
 /// How often a transaction is tried that PostgreSQL gave up in favour of another one.
 const TRIES: u32 = 4;
 
+/// How long a statement waits for a lock when its result can be done without.
+const IMPATIENT_MS: u32 = 100;
+
 /// "TODO" and 1: whoever holds this lock of PostgreSQL may write.
 #[cfg(feature = "postgres")]
 const WRITER: i64 = 0x544f_444f_0000_0001;
@@ -54,6 +57,26 @@ impl Conn {
             }
             tries += 1;
         }
+    }
+
+    /// Does something that is not worth waiting for: where somebody else is writing it fails almost at once.
+    pub(super) fn without_patience<T>(
+        &mut self,
+        work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.wait_for_lock(IMPATIENT_MS)?;
+        let done = work(self);
+        self.wait_for_lock(super::LOCK_WAIT_MS)?;
+        done
+    }
+
+    fn wait_for_lock(&mut self, ms: u32) -> Result<(), StoreError> {
+        match self {
+            Conn::Sqlite(conn) => conn.batch_execute(&format!("PRAGMA busy_timeout = {ms}"))?,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.batch_execute(&format!("SET lock_timeout = '{ms}ms'"))?,
+        }
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {

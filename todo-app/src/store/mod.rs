@@ -39,6 +39,9 @@ pub use self::{
     suggestions::{Choice, NewEnrichment},
 };
 
+/// How long a statement waits for the lock of another process.
+const LOCK_WAIT_MS: u32 = 5000;
+
 /// The todo database; clones share its connections.
 #[derive(Clone)]
 pub struct Store {

@@ -11,7 +11,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use todo_otel_runtime::diesel::Statements;
 
-use super::{StoreError, migrations, place::Server};
+use super::{LOCK_WAIT_MS, StoreError, migrations, place::Server};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
@@ -41,10 +41,11 @@ pub(super) fn connect(server: &Server) -> Result<PgConnection, StoreError> {
         server: server.shown.clone(),
         reason: server.said(&error.to_string()),
     })?;
-    conn.batch_execute(
-        "SET statement_timeout = '30s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'; \
-         SET client_min_messages = warning; SET application_name = 'todo'",
-    )?;
+    conn.batch_execute(&format!(
+        "SET statement_timeout = '30s'; SET lock_timeout = '{LOCK_WAIT_MS}ms'; \
+         SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; \
+         SET application_name = 'todo'"
+    ))?;
     conn.set_instrumentation(Statements::default());
     Ok(conn)
 }

@@ -18,7 +18,8 @@ impl Store {
         })
     }
 
-    /// Reads, changes and writes the state in one transaction, so that no other process comes between.
+    /// Reads, changes and writes the state in one transaction, so that no other process comes between. Does not wait for
+    /// one that is writing: whoever asks has a deadline of its own and can do without.
     ///
     /// # Errors
     /// As every method of the store.
@@ -35,18 +36,21 @@ impl Store {
         mut change: impl FnMut(Option<String>) -> (String, T),
     ) -> Result<T, StoreError> {
         self.with(|conn| {
-            conn.immediate_transaction(|conn| {
-                let old = provider_state::table.find(provider).select(provider_state::state).first(conn).optional()?;
-                let (state, answer) = change(old);
-                let updated_at = now.as_millisecond();
-                let row = (provider_state::state.eq(&state), provider_state::updated_at.eq(updated_at));
-                let known = diesel::update(provider_state::table.find(provider)).set(row).execute(conn)?;
-                if known == 0 {
-                    diesel::insert_into(provider_state::table)
-                        .values((provider_state::provider.eq(provider), row))
-                        .execute(conn)?;
-                }
-                Ok(answer)
+            conn.without_patience(|conn| {
+                conn.immediate_transaction(|conn| {
+                    let old =
+                        provider_state::table.find(provider).select(provider_state::state).first(conn).optional()?;
+                    let (state, answer) = change(old);
+                    let updated_at = now.as_millisecond();
+                    let row = (provider_state::state.eq(&state), provider_state::updated_at.eq(updated_at));
+                    let known = diesel::update(provider_state::table.find(provider)).set(row).execute(conn)?;
+                    if known == 0 {
+                        diesel::insert_into(provider_state::table)
+                            .values((provider_state::provider.eq(provider), row))
+                            .execute(conn)?;
+                    }
+                    Ok(answer)
+                })
             })
         })
     }

@@ -12,13 +12,10 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnec
 
 use todo_otel_runtime::diesel::Statements;
 
-use super::{StoreError, migrations};
+use super::{LOCK_WAIT_MS, StoreError, migrations};
 
 /// Marks our files: "TODO" in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x544f_444f;
-
-/// How long a statement waits for the lock of another process.
-const BUSY_TIMEOUT_MS: u32 = 5000;
 
 /// Opens the database, makes it if it is missing, and brings its schema up to date. One that lies where nothing can be
 /// written is opened for reading.
@@ -60,7 +57,7 @@ pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     let mut conn = SqliteConnection::establish(&address).map_err(|error| cannot(error.to_string()))?;
     // The timeout comes first, so that every later statement already waits.
     conn.batch_execute(&format!(
-        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};
+        "PRAGMA busy_timeout = {LOCK_WAIT_MS};
          PRAGMA foreign_keys = ON;
          PRAGMA synchronous = FULL;
          PRAGMA trusted_schema = OFF;
@@ -132,7 +129,7 @@ struct JournalMode {
 
 /// Switches to the write-ahead log. The switch needs the file for itself and can be refused in spite of the timeout.
 fn use_wal(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let deadline = Instant::now() + Duration::from_millis(BUSY_TIMEOUT_MS.into());
+    let deadline = Instant::now() + Duration::from_millis(LOCK_WAIT_MS.into());
     loop {
         let current: JournalMode = sql_query("PRAGMA journal_mode").get_result(conn)?;
         if current.journal_mode == "wal" {

@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
-use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query};
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 
 use super::*;
 use crate::domain::Filter;
@@ -50,6 +50,18 @@ fn every_connection_has_the_safe_settings() {
             Ok(())
         })
         .unwrap();
+}
+
+#[test]
+fn what_is_known_of_a_provider_is_not_worth_a_wait() {
+    let (store, _folder) = fixture();
+    let mut other = SqliteConnection::establish(store.path().unwrap().to_str().unwrap()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let started = std::time::Instant::now();
+    let result = store.update_provider_state("x", jiff::Timestamp::UNIX_EPOCH, |_| (String::new(), ()));
+    assert!(matches!(result, Err(StoreError::Locked)), "{result:?}");
+    assert!(started.elapsed().as_secs() < 3, "everybody else waits 5 s: {:?}", started.elapsed());
+    assert_eq!(ask(&store, "SELECT CAST(timeout AS TEXT) AS text FROM pragma_busy_timeout"), "5000", "and does again");
 }
 
 #[test]

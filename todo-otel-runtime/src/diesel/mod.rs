@@ -124,7 +124,9 @@ impl Statements {
         // Ends with an error where the values begin: they are not even formatted.
         let _ = write!(head, "{query}");
         let operation = sql::operation(&head.0).to_ascii_uppercase();
-        if ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START"].contains(&operation.as_str()) {
+        if ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START", "PRAGMA", "SET"]
+            .contains(&operation.as_str())
+        {
             return;
         }
         let text = sql::shown(&head.0);

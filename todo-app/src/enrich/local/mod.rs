@@ -79,8 +79,11 @@ fn answer(request: &EnrichmentRequest) -> Value {
         propose("tags", json!(tags), confidence, "from the words of the title".to_owned());
     }
     if let Some((step, confidence)) = next_step(&reading) {
-        let verb = reading.verb.map_or("the title", |verb| verb.phrase);
-        propose("next_step", json!(step), confidence, format!("the usual start of \"{verb}\""));
+        let because = match reading.verb {
+            Some(verb) => format!("the usual start of \"{}\"", verb.phrase),
+            None => "a start that suits most things".to_owned(),
+        };
+        propose("next_step", json!(step), confidence, because);
     }
     Value::Object(fields)
 }
