@@ -81,6 +81,8 @@ pub enum Command {
     Show(IdArgs),
     /// Change a todo
     Edit(EditArgs),
+    /// Add a dated note to a todo
+    Note(NoteArgs),
     /// Mark todos as done
     #[command(visible_alias = "done")]
     Complete(IdsArgs),
@@ -152,7 +154,7 @@ pub struct AddArgs {
 /// `todo list`
 #[derive(Args, Debug, Default)]
 pub struct ListArgs {
-    /// Words to look for in title, description, project and category
+    /// Words to look for in title, description, project, category and notes
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
     /// Only done todos
@@ -278,6 +280,17 @@ pub struct EditArgs {
     /// A tag to remove; may be repeated
     #[arg(long = "untag", value_name = "TAG")]
     pub untag: Vec<String>,
+}
+
+/// `todo note`
+#[derive(Args, Debug)]
+pub struct NoteArgs {
+    /// Number of the todo
+    #[arg(value_parser = number())]
+    pub id: i64,
+    /// What to note
+    #[arg(required = true, value_name = "TEXT")]
+    pub text: Vec<String>,
 }
 
 /// `todo enrich`

@@ -29,7 +29,7 @@ fn check(document: &Value, expected: &str) {
 }
 
 const TODO: &str = "{category:null,completed_at:null,created_at:str,description:str,due:str,estimate_minutes:int,id:int,\
-    next_step:null,priority:str,project:str,status:str,tags:[str],title:str,updated_at:str,uuid:str,version:int}";
+    next_step:null,notes:[{at:str,text:str}],priority:str,project:str,status:str,tags:[str],title:str,updated_at:str,uuid:str,version:int}";
 
 const SUGGESTION: &str = "{confidence:float,created_at:str,field:str,id:int,model:str,reason:str,status:str,todo_id:int,\
     value:str}";
@@ -57,6 +57,7 @@ fn every_command_prints_its_documented_shape() {
         "{status:str,suggestions:[],todo_id:int}",
         "an error is added when there is one"
     );
+    home.json(&["note", "1", "not the", "blue one"]);
     home.json(&["edit", "1", "--estimate", "30"]);
     check(&home.json(&["list"]), "{todos:[TODO]}");
     check(&home.json(&["edit", "1", "--estimate", "20"]), "{todo:TODO}");

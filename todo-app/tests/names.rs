@@ -95,6 +95,7 @@ fn every_verb(world: &World) {
     run(0, &["show", "1"]);
     run(3, &["show", "99"]);
     run(0, &["edit", "2", "--title", "Call dad", "--due", "tomorrow"]);
+    run(0, &["note", "2", "after work"]);
     run(0, &["enrich", "2"]);
     run(0, &["enrich", "--all"]);
     run(0, &["suggestions"]);

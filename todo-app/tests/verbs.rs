@@ -166,6 +166,33 @@ fn changes_can_be_taken_back() {
 }
 
 #[test]
+fn notes_are_shown_found_and_travel() {
+    let home = Home::new();
+    home.ok(&["add", "Plant a tree", "-d", "A small one", "--no-enrich"]);
+    assert_eq!(home.ok(&["note", "1", "the", "nursery closes\u{1b}[2J at six"]), "Noted #1 Plant a tree\n");
+    home.ok(&["note", "1", "bring a spade"]);
+    let shown = home.ok(&["show", "1"]);
+    assert!(shown.contains("Z the nursery closes") && !shown.contains('\u{1b}'), "{shown}");
+    assert!(shown.find("nursery") < shown.find("spade"), "{shown}");
+    assert_eq!(titles(&home.json(&["list", "SPADE", "tree"])), ["Plant a tree"]);
+    assert!(home.fails(2, &["note", "1", " "]).contains("the note is empty"));
+    assert!(home.fails(3, &["note", "9", "x"]).contains("no todo with number 9"));
+
+    for format in ["json", "taskwarrior"] {
+        let file = home.path().join(format);
+        std::fs::write(&file, home.ok(&["export", "--format", format])).unwrap();
+        let other = Home::new();
+        other.ok(&["import", file.to_str().unwrap(), "--format", format]);
+        let todo = &other.json(&["show", "1"])["todo"];
+        assert_eq!(todo["description"], "A small one", "{format}");
+        let said: Vec<_> = todo["notes"].as_array().unwrap().iter().map(|note| note["text"].clone()).collect();
+        assert_eq!(said, ["the nursery closes\u{1b}[2J at six", "bring a spade"], "{format}");
+    }
+    assert_eq!(home.json(&["undo"])["operation"], "note");
+    assert!(!home.ok(&["show", "1"]).contains("spade"));
+}
+
+#[test]
 fn todos_travel_between_programs() {
     let home = Home::new();
     home.ok(&[

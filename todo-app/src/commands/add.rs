@@ -26,6 +26,7 @@ fn execute(app: &mut App, args: AddArgs) -> Result<()> {
         project: args.project.as_deref().map(text::project).transpose()?,
         due: args.due.as_deref().map(|due| input::day(app, due)).transpose()?,
         tags: text::tags(args.tags.iter().map(String::as_str))?,
+        notes: Vec::new(),
     };
     let todo = match mode {
         Some(EnrichmentMode::Background) => queue::create(app.store()?, &new, app.clock.now())?,

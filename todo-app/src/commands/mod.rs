@@ -50,6 +50,7 @@ mod import;
 mod input;
 mod list;
 mod man;
+mod note;
 mod reject;
 mod reopen;
 mod selection;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli, app: &mut App) -> Result<()> {
         Command::List(args) => list::run(app, args),
         Command::Show(args) => show::run(app, args),
         Command::Edit(args) => edit::run(app, args),
+        Command::Note(args) => note::run(app, args),
         Command::Complete(args) => complete::run(app, args),
         Command::Reopen(args) => reopen::run(app, args),
         Command::Delete(args) => delete::run(app, args),

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 use serde_json::{Map, Value, json};
 
-use super::{NewTodo, Priority, Status, Todo, text};
+use super::{NewTodo, Note, Priority, Status, Todo, text};
 
 /// A format of todos in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,31 +117,33 @@ fn from_json(entry: &Value) -> Result<Option<Imported>, String> {
     let string = |key: &str| entry.get(key).and_then(Value::as_str);
     // Ours has a title and a description; Taskwarrior calls the title description and has annotations.
     let title = string("title").or_else(|| string("description")).ok_or("no title")?;
-    let notes: Vec<&str> = match string("title") {
-        Some(_) => string("description").into_iter().collect(),
-        None => entry
-            .get("annotations")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|note| note["description"].as_str())
-            .collect(),
-    };
+    let list = |key: &str| entry.get(key).and_then(Value::as_array).into_iter().flatten();
+    let mut notes = list("notes").map(|note| read_note(&note["at"], &note["text"])).collect::<Result<Vec<_>, _>>()?;
+    notes.extend(
+        list("annotations")
+            .map(|note| read_note(&note["entry"], &note["description"]))
+            .collect::<Result<Vec<_>, _>>()?,
+    );
+    notes.sort_by_key(|note| note.at);
+    let mut description = string("title").and(string("description")).map(str::to_owned);
+    // An annotation as old as the task itself is how a description travels.
+    let added = string("entry").and_then(instant);
+    if string("title").is_none() && added.is_some() && notes.first().map(|note| note.at) == added {
+        description = Some(notes.remove(0).text);
+    }
     let status = string("status").unwrap_or("open");
     if status == "deleted" || status == "recurring" {
         return Ok(None);
     }
-    let tags = entry.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let todo = fields(
-        title,
-        Some(notes.join("\n")),
-        string("priority"),
-        string("project"),
-        string("due"),
-        tags,
-        string("uuid"),
-    )?;
-    Ok(Some(Imported { todo, done: matches!(status, "done" | "completed") }))
+    let tags = list("tags").filter_map(Value::as_str);
+    let todo = fields(title, description, string("priority"), string("project"), string("due"), tags, string("uuid"))?;
+    Ok(Some(Imported { todo: NewTodo { notes, ..todo }, done: matches!(status, "done" | "completed") }))
+}
+
+fn read_note(at: &Value, said: &Value) -> Result<Note, String> {
+    let at = at.as_str().and_then(instant).ok_or("a note has no time")?;
+    let said = said.as_str().ok_or("a note has no text")?;
+    Ok(Note { at, text: text::note(said).map_err(|invalid| invalid.problem)? })
 }
 
 fn read_todo_txt(input: &str) -> Result<Vec<Imported>, Malformed> {
@@ -249,7 +255,14 @@ fn fields<'a>(
         project: project.map(text::project).transpose().map_err(say)?,
         due: due.map(|day| day_of(day).ok_or("the due date is no date")).transpose()?,
         tags: text::tags(tags).map_err(say)?,
+        notes: Vec::new(),
     })
+}
+
+/// An RFC 3339 time, or Taskwarrior's `20261201T093000Z`.
+fn instant(text: &str) -> Option<Timestamp> {
+    let basic = || DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?.to_zoned(TimeZone::UTC).ok();
+    text.parse().ok().or_else(|| basic().map(|at| at.timestamp()))
 }
 
 /// `2026-12-01`, Taskwarrior's `20261201T000000Z`, or an RFC 3339 time.
@@ -271,6 +284,7 @@ fn own_json(todo: &Todo) -> Value {
         "project": todo.project,
         "due": todo.due.map(|due| due.to_string()),
         "tags": todo.tags,
+        "notes": todo.notes.iter().map(|note| json!({ "at": note.at.to_string(), "text": note.text })).collect::<Vec<_>>(),
     })
 }
 
@@ -297,8 +311,16 @@ fn taskwarrior(todo: &Todo) -> Value {
     if !todo.tags.is_empty() {
         entry.insert("tags".into(), todo.tags.clone().into());
     }
-    if let Some(description) = &todo.description {
-        entry.insert("annotations".into(), json!([{ "entry": time(todo.created_at), "description": description }]));
+    // Taskwarrior keeps one annotation a second. That of the task's own second is the description.
+    let mut last = todo.created_at;
+    let mut annotations: Vec<Value> = Vec::new();
+    annotations.extend(todo.description.iter().map(|text| json!({ "entry": time(last), "description": text })));
+    for note in &todo.notes {
+        last = note.at.max(last.saturating_add(1.second()).unwrap_or(last));
+        annotations.push(json!({ "entry": time(last), "description": note.text }));
+    }
+    if !annotations.is_empty() {
+        entry.insert("annotations".into(), annotations.into());
     }
     entry.into()
 }
@@ -355,6 +377,10 @@ mod tests {
 
     use super::*;
 
+    fn note(second: i64, text: &str) -> Note {
+        Note { at: Timestamp::from_second(second).unwrap(), text: text.into() }
+    }
+
     fn todo(title: &str) -> Todo {
         let at = Timestamp::from_second(1_700_000_000).unwrap();
         Todo {
@@ -370,6 +396,7 @@ mod tests {
             estimate_minutes: None,
             next_step: None,
             tags: vec!["a".into(), "b".into()],
+            notes: [0, 1, 90].map(|late| note(at.as_second() + late, &format!("said {late}"))).into(),
             created_at: at,
             updated_at: at,
             completed_at: None,
@@ -393,6 +420,12 @@ mod tests {
                 if format != Format::TodoTxt {
                     assert_eq!(back.todo.description, original.description, "{format:?}: {text}");
                 }
+                let said: Vec<_> = back.todo.notes.iter().map(|note| note.text.as_str()).collect();
+                match format {
+                    Format::Json => assert_eq!(back.todo.notes, original.notes),
+                    Format::Taskwarrior => assert_eq!(said, ["said 0", "said 1", "said 90"], "{text}"),
+                    Format::TodoTxt | Format::Csv => assert!(said.is_empty()),
+                }
             }
         }
     }
@@ -407,7 +440,9 @@ mod tests {
         let todos = read(Format::Taskwarrior, export).unwrap();
         assert_eq!(todos.len(), 2);
         assert_eq!(todos[0].todo.due, Some(date(2026, 12, 1)));
-        assert_eq!(todos[0].todo.description.as_deref(), Some("ask about heating"));
+        assert_eq!(todos[0].todo.description, None);
+        assert_eq!(todos[0].todo.notes[0].text, "ask about heating");
+        assert_eq!(todos[0].todo.notes[0].at, "2026-11-02T09:00:00Z".parse().unwrap());
         assert_eq!((todos[0].todo.priority, todos[0].done, todos[1].done), (Some(Priority::High), false, true));
     }
 

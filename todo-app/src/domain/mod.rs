@@ -13,7 +13,7 @@ pub mod urgency;
 pub use self::{
     filter::{DueFilter, Filter, Sort, StatusFilter},
     suggestion::{EnrichmentMode, Field, NewSuggestion, Suggestion, SuggestionStatus, SuggestionValue},
-    todo::{Edit, NewTodo, Priority, Status, Todo},
+    todo::{Edit, NewTodo, Note, Priority, Status, Todo},
 };
 
 /// Why a value was refused: what was found, what is expected, what to do.

@@ -36,6 +36,15 @@ pub fn description(input: &str) -> Result<Option<String>, Invalid> {
     bounded("description", text, DESCRIPTION_BYTES, "shorten it or keep the long text in a file").map(Some)
 }
 
+/// A note: not blank, at most 64 KiB.
+pub fn note(input: &str) -> Result<String, Invalid> {
+    let text = input.trim();
+    if text.is_empty() {
+        return Err(Invalid::new("note", "the note is empty", "say what to note: todo note 3 \"Ask Zoë\""));
+    }
+    bounded("note", text, DESCRIPTION_BYTES, "shorten it or keep the long text in a file")
+}
+
 /// A project: one line, not empty, at most 256 bytes.
 pub fn project(input: &str) -> Result<String, Invalid> {
     let project = input.trim();

@@ -31,6 +31,8 @@ pub struct Todo {
     pub next_step: Option<String>,
     /// Sorted, without repetition.
     pub tags: Vec<String>,
+    /// What was noted about it, oldest first.
+    pub notes: Vec<Note>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -70,6 +72,17 @@ pub struct NewTodo {
     pub due: Option<Date>,
     /// See [`Todo::tags`].
     pub tags: Vec<String>,
+    /// See [`Todo::notes`].
+    pub notes: Vec<Note>,
+}
+
+/// What was noted about a todo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub text: String,
 }
 
 /// Changes to a todo: `None` leaves a field alone, `Some(None)` clears it.

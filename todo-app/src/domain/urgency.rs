@@ -75,6 +75,7 @@ mod tests {
             estimate_minutes: None,
             next_step: None,
             tags: Vec::new(),
+            notes: Vec::new(),
             created_at: "2026-11-22T08:00:00Z".parse::<Timestamp>().unwrap(),
             updated_at: Timestamp::UNIX_EPOCH,
             completed_at: None,

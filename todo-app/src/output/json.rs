@@ -5,6 +5,7 @@
 //! | `add` | `{"todo": Todo, "enrichment": {"status", "suggestions": [Suggestion], "error"?}}` |
 //! | `list` | `{"todos": [Todo]}` |
 //! | `show` | `{"todo": Todo, "suggestions": [Suggestion]}` |
+//! | `note` | `{"todo": Todo}` |
 //! | `edit` | `{"todo": Todo}`; `{"todos": [Todo]}` with `--all` or `--filter` |
 //! | `complete`, `reopen`, `delete` | `{"todos": [Todo]}` |
 //! | `enrich` | `{"enrichments": [{"todo_id", "status", "suggestions", "error"?}], "failed": n}` |
@@ -88,10 +89,19 @@ pub struct TodoView<'a> {
     pub estimate_minutes: Option<u32>,
     pub next_step: Option<&'a str>,
     pub tags: &'a [String],
+    pub notes: Vec<NoteView<'a>>,
     pub created_at: String,
     pub updated_at: String,
     pub completed_at: Option<String>,
     pub version: i64,
+}
+
+/// A note of a todo.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields of `domain::Note`")]
+pub struct NoteView<'a> {
+    pub at: String,
+    pub text: &'a str,
 }
 
 impl<'a> From<&'a Todo> for TodoView<'a> {
@@ -109,6 +119,7 @@ impl<'a> From<&'a Todo> for TodoView<'a> {
             estimate_minutes: todo.estimate_minutes,
             next_step: todo.next_step.as_deref(),
             tags: &todo.tags,
+            notes: todo.notes.iter().map(|note| NoteView { at: note.at.to_string(), text: &note.text }).collect(),
             created_at: todo.created_at.to_string(),
             updated_at: todo.updated_at.to_string(),
             completed_at: todo.completed_at.map(|at| at.to_string()),

@@ -93,6 +93,13 @@ impl View {
                 text.push_str(&format!("  {row}\n"));
             }
         }
+        if !todo.notes.is_empty() {
+            text.push('\n');
+        }
+        for note in &todo.notes {
+            let said = escape_lines(&note.text).replace('\n', "\n    ");
+            text.push_str(&format!("  {} {said}\n", self.styles.paint(Style::Dim, &note.at.to_string())));
+        }
         if !suggestions.is_empty() {
             text.push('\n');
             text.push_str(&self.suggestions(suggestions, false));

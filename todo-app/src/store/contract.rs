@@ -9,7 +9,7 @@ use todo_otel_runtime::{testing, traced};
 use super::*;
 
 use crate::domain::{
-    DueFilter, Edit, EnrichmentMode, Field, Filter, NewSuggestion, NewTodo, Priority, Sort, Status, StatusFilter,
+    DueFilter, Edit, EnrichmentMode, Field, Filter, NewSuggestion, NewTodo, Note, Priority, Sort, Status, StatusFilter,
     Suggestion, SuggestionStatus, SuggestionValue, Todo, exchange::Imported,
 };
 
@@ -46,6 +46,7 @@ contract! {
     several_numbers_change_all_or_none
     an_edit_changes_what_it_names_and_compares_the_version
     an_edit_changes_all_or_none_and_is_taken_back_as_one
+    notes_are_kept_found_and_taken_back
     accepting_changes_the_todo_and_decides_once
     suggestions_expire_when_they_are_overtaken
     a_job_is_leased_to_one_worker_and_a_late_one_changes_nothing
@@ -231,6 +232,34 @@ fn an_edit_changes_all_or_none_and_is_taken_back_as_one(fixture: &Fixture) {
     for (todo, before) in listed().iter().zip(&before) {
         assert_eq!((&todo.project, &todo.tags), (&before.project, &before.tags));
     }
+}
+
+fn notes_are_kept_found_and_taken_back(fixture: &Fixture) {
+    let id = fixture.add("one").id;
+    fixture.add("two");
+    let later = now().checked_add(1.hours()).unwrap();
+    fixture.store.note(id, "ask \"Zoë\",\nshe knows", now()).unwrap();
+    let noted = fixture.store.note(id, "asked", later).unwrap();
+    let note = |at, text: &str| Note { at, text: text.into() };
+    assert_eq!(noted.notes, [note(now(), "ask \"Zoë\",\nshe knows"), note(later, "asked")]);
+    assert_eq!((noted.version, noted.updated_at), (3, later));
+    assert_eq!(fixture.store.get(&[id]).unwrap(), std::slice::from_ref(&noted));
+    for word in ["SHE knows one", "ZOË"] {
+        let found = fixture.store.list(&Filter { text: Some(word.into()), ..Filter::default() }).unwrap();
+        assert_eq!(found, std::slice::from_ref(&noted), "{word}");
+    }
+    assert!(matches!(fixture.store.note(99, "x", now()), Err(StoreError::NotFound { .. })));
+
+    fixture.store.complete(&[id], later).unwrap();
+    fixture.store.undo(later).unwrap();
+    assert_eq!(fixture.store.get(&[id]).unwrap()[0].notes, noted.notes, "another change leaves them alone");
+    assert_eq!(fixture.store.undo(later).unwrap().unwrap().operation, "note");
+    assert_eq!(fixture.store.get(&[id]).unwrap()[0].notes, noted.notes[..1]);
+
+    let imported = NewTodo { notes: noted.notes.clone(), ..new("imported") };
+    fixture.store.import(&[Imported { todo: imported, done: false }], now()).unwrap();
+    let all = fixture.store.list(&Filter { sort: Sort::Id, ..Filter::default() }).unwrap();
+    assert_eq!(all[2].notes, noted.notes);
 }
 
 fn accepting_changes_the_todo_and_decides_once(fixture: &Fixture) {

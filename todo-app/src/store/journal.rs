@@ -12,10 +12,10 @@ use todo_otel_runtime::db_span;
 use super::{
     Conn, Store, StoreError,
     conn::insert_all,
-    schema::{journal, journal_todos, todo_tags, todos},
-    todos as todo_rows,
+    schema::{journal, journal_todos, notes, todo_tags, todos},
+    timestamp, todos as todo_rows,
 };
-use crate::domain::{Priority, Status, Todo};
+use crate::domain::{Note, Priority, Status, Todo};
 
 /// Days that changes can be taken back and deleted todos are kept.
 const KEPT_DAYS: i64 = 30;
@@ -23,7 +23,7 @@ const KEPT_DAYS: i64 = 30;
 /// A change that was taken back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Undone {
-    /// `add`, `edit`, `complete`, `reopen`, `delete`, `accept` or `import`.
+    /// `add`, `edit`, `note`, `complete`, `reopen`, `delete`, `accept` or `import`.
     pub operation: String,
     /// The todos as they are again; those of `add` and `import` as they were before they went.
     pub todos: Vec<Todo>,
@@ -43,6 +43,9 @@ struct Image {
     next_step: Option<String>,
     completed_at: Option<i64>,
     tags: Vec<String>,
+    /// Times in ms since 1970; absent in changes made before there were notes.
+    #[serde(default)]
+    notes: Option<Vec<(i64, String)>>,
 }
 
 impl From<&Todo> for Image {
@@ -59,6 +62,7 @@ impl From<&Todo> for Image {
             next_step: todo.next_step.clone(),
             completed_at: todo.completed_at.map(|at| at.as_millisecond()),
             tags: todo.tags.clone(),
+            notes: Some(todo.notes.iter().map(|note| (note.at.as_millisecond(), note.text.clone())).collect()),
         }
     }
 }
@@ -173,5 +177,10 @@ fn restore(conn: &mut Conn, id: i64, before: Option<&str>, now: Timestamp) -> Re
     }
     diesel::delete(todo_tags::table.filter(todo_tags::todo_id.eq(id))).execute(conn)?;
     todo_rows::add_tags(conn, &[id], &image.tags)?;
+    if let Some(kept) = image.notes {
+        diesel::delete(notes::table.filter(notes::todo_id.eq(id))).execute(conn)?;
+        let kept: Vec<Note> = kept.into_iter().map(|(at, text)| Note { at: timestamp(at), text }).collect();
+        todo_rows::add_notes(conn, kept.iter().map(|note| (id, note)))?;
+    }
     todo_rows::one(conn, id).map(Some)
 }

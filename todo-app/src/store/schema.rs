@@ -29,6 +29,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    notes (id) {
+        id -> BigInt,
+        todo_id -> BigInt,
+        at -> BigInt,
+        text -> Text,
+    }
+}
+
+diesel::table! {
     enrichments (id) {
         id -> BigInt,
         todo_id -> BigInt,

@@ -121,7 +121,7 @@ fn an_older_file_is_backed_up_and_migrated() {
     drop(conn);
     let store = Store::open(&path).unwrap();
     assert_eq!(store.list(&Filter::default()).unwrap()[0].title, "old");
-    assert_eq!(ask(&store, "SELECT CAST(user_version AS TEXT) AS text FROM pragma_user_version"), "3");
+    assert_eq!(ask(&store, "SELECT CAST(user_version AS TEXT) AS text FROM pragma_user_version"), "4");
     let backup = folder.path().join("todo.db.backup-v1");
     assert_eq!(std::fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
     let copy = sqlite::connect(&backup).unwrap();

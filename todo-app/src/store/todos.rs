@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
     dsl::sql,
+    expression::SqlLiteral,
     prelude::*,
     sql_types::{BigInt, Bool, Integer, Nullable, Text},
 };
@@ -18,18 +19,30 @@ use super::{
     suggestions, timestamp,
 };
 use crate::domain::{
-    DueFilter, Edit, Field, Filter, NewTodo, Priority, Sort, Status, StatusFilter, Todo, exchange::Imported,
+    DueFilter, Edit, Field, Filter, NewTodo, Note, Priority, Sort, Status, StatusFilter, Todo, exchange::Imported,
 };
 
 /// What the words of a search are looked for in; a word holds no space.
-const TEXT: &str =
-    "lower(title || ' ' || coalesce(description, '') || ' ' || coalesce(project, '') || ' ' || coalesce(category, ''))";
+const TEXT: &str = "lower(title || ' ' || coalesce(description, '') || ' ' || coalesce(project, '') || ' ' || coalesce(category, '') || ' ' || \
+     coalesce((SELECT string_agg(text, ' ') FROM notes WHERE notes.todo_id = todos.id), ''))";
 
 /// The order of priorities, the same on every database.
 const URGENT_FIRST: &str = "priority DESC NULLS LAST";
 
 /// Tags of the row, joined; a tag holds no comma.
 const TAGS: &str = "(SELECT string_agg(tag, ',') FROM todo_tags WHERE todo_tags.todo_id = todos.id)";
+
+/// Notes of the row as a list of `[at, text]`, in any order.
+fn notes(conn: &Conn) -> SqlLiteral<Nullable<Text>> {
+    sql(match conn {
+        Conn::Sqlite(_) => "(SELECT json_group_array(json_array(at, text)) FROM notes WHERE todo_id = todos.id)",
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => "(SELECT json_agg(json_build_array(at, text))::text FROM notes WHERE todo_id = todos.id)",
+    })
+}
+
+/// A row with its tags and notes.
+type Whole = (Row, Option<String>, Option<String>);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = todos, check_for_backend(Db))]
@@ -108,6 +121,7 @@ impl Store {
                     .returning(todos::id)
                     .get_result::<i64>(conn)?;
                 add_tags(conn, &[id], &new.tags)?;
+                add_notes(conn, new.notes.iter().map(|note| (id, note)))?;
                 if let Some(job) = job {
                     jobs::insert(conn, id, job, now)?;
                 }
@@ -164,7 +178,8 @@ impl Store {
     #[db_span(name = "db.todo.list", system = self.system(), operation = "SELECT", collection = "todos", output(todo.count = |todos| todos.len(), db.response.returned_rows = |todos| todos.len()))]
     pub fn list(&self, filter: &Filter) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| {
-            let mut query = todos::table.select((Row::as_select(), sql::<Nullable<Text>>(TAGS))).into_boxed();
+            let mut query =
+                todos::table.select((Row::as_select(), sql::<Nullable<Text>>(TAGS), notes(conn))).into_boxed();
             query = match filter.status {
                 StatusFilter::Open => query.filter(todos::status.eq(Status::Open.as_str())),
                 StatusFilter::Done => query.filter(todos::status.eq(Status::Done.as_str())),
@@ -218,7 +233,7 @@ impl Store {
             if let Some(limit) = filter.limit.filter(|_| in_sql) {
                 query = query.limit(limit.into());
             }
-            let rows: Vec<(Row, Option<String>)> = query.load(conn)?;
+            let rows: Vec<Whole> = query.load(conn)?;
             let mut found: Vec<Todo> = rows.into_iter().map(todo).collect();
             if !in_sql {
                 found.retain(|todo| words.iter().all(|word| contains(todo, word)));
@@ -236,11 +251,11 @@ impl Store {
     pub fn without_enrichment(&self) -> Result<Vec<Todo>, StoreError> {
         self.with(|conn| {
             let seen = enrichments::table.select(enrichments::todo_id);
-            let rows: Vec<(Row, Option<String>)> = todos::table
+            let rows: Vec<Whole> = todos::table
                 .filter(todos::status.eq(Status::Open.as_str()))
                 .filter(todos::id.ne_all(seen))
                 .order(todos::id)
-                .select((Row::as_select(), sql::<Nullable<Text>>(TAGS)))
+                .select((Row::as_select(), sql::<Nullable<Text>>(TAGS), notes(conn)))
                 .load(conn)?;
             Ok(rows.into_iter().map(todo).collect())
         })
@@ -288,6 +303,24 @@ impl Store {
                 journal::record(conn, "edit", &before, &[], now)?;
                 suggestions::expire_fields(conn, ids, &touched(edit), now)?;
                 many(conn, ids)
+            })
+        })
+    }
+
+    /// Adds a note to a todo.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    #[db_span(name = "db.todo.update", system = self.system(), operation = "INSERT", collection = "notes")]
+    pub fn note(&self, id: i64, text: &str, now: Timestamp) -> Result<Todo, StoreError> {
+        let note = Note { at: now, text: text.to_owned() };
+        self.with(|conn| {
+            conn.immediate_transaction(|conn| {
+                let before = one(conn, id)?;
+                add_notes(conn, std::iter::once((id, &note)))?;
+                apply(conn, &[id], &Edit::default(), now)?;
+                journal::record(conn, "note", &[before], &[], now)?;
+                one(conn, id)
             })
         })
     }
@@ -397,6 +430,8 @@ fn import(conn: &mut Conn, some: &[Imported], now_ms: i64) -> Result<Vec<i64>, S
         tags.extend(todo.tags.iter().map(|tag| (id.into_sql::<BigInt>(), tag.into_sql::<Text>())));
     }
     insert_all(conn, "todo_tags (todo_id, tag)", &tags)?;
+    let noted = new.iter().filter_map(|imported| Some((*ids.get(&imported.todo.uuid)?, &imported.todo.notes)));
+    add_notes(conn, noted.flat_map(|(id, notes)| notes.iter().map(move |note| (id, note))))?;
     Ok(ids.into_values().collect())
 }
 
@@ -433,10 +468,10 @@ pub(super) fn one(conn: &mut Conn, id: i64) -> Result<Todo, StoreError> {
 fn many(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Todo>, StoreError> {
     let mut found = BTreeMap::new();
     for ids in ids.chunks(AT_ONCE) {
-        let rows: Vec<(Row, Option<String>)> = todos::table
+        let rows: Vec<Whole> = todos::table
             .filter(todos::id.eq_any(ids))
             .filter(todos::status.ne(Status::Deleted.as_str()))
-            .select((Row::as_select(), sql::<Nullable<Text>>(TAGS)))
+            .select((Row::as_select(), sql::<Nullable<Text>>(TAGS), notes(conn)))
             .load(conn)?;
         found.extend(rows.into_iter().map(todo).map(|todo| (todo.id, todo)));
     }
@@ -452,6 +487,13 @@ pub(super) fn add_tags(conn: &mut Conn, ids: &[i64], tags: &[String]) -> Result<
     let pairs = ids.iter().flat_map(|id| tags.iter().map(move |tag| (*id, tag)));
     let rows: Vec<_> = pairs.map(|(id, tag)| (id.into_sql::<BigInt>(), tag.into_sql::<Text>())).collect();
     insert_all(conn, "todo_tags (todo_id, tag)", &rows)
+}
+
+pub(super) fn add_notes<'a>(conn: &mut Conn, notes: impl Iterator<Item = (i64, &'a Note)>) -> Result<(), StoreError> {
+    let row = |(id, note): (i64, &'a Note)| {
+        (id.into_sql::<BigInt>(), note.at.as_millisecond().into_sql::<BigInt>(), note.text.as_str().into_sql::<Text>())
+    };
+    insert_all(conn, "notes (todo_id, at, text)", &notes.map(row).collect::<Vec<_>>())
 }
 
 /// The fields of suggestions that an edit decides by hand.
@@ -473,7 +515,10 @@ fn touched(edit: &Edit) -> Vec<Field> {
     fields
 }
 
-fn todo((row, tags): (Row, Option<String>)) -> Todo {
+fn todo((row, tags, notes): Whole) -> Todo {
+    let notes: Vec<(i64, String)> = notes.and_then(|notes| serde_json::from_str(&notes).ok()).unwrap_or_default();
+    let mut notes: Vec<Note> = notes.into_iter().map(|(at, text)| Note { at: timestamp(at), text }).collect();
+    notes.sort_by_key(|note| note.at);
     let mut tags: Vec<String> =
         tags.unwrap_or_default().split(',').filter(|tag| !tag.is_empty()).map(Into::into).collect();
     tags.sort_unstable();
@@ -490,6 +535,7 @@ fn todo((row, tags): (Row, Option<String>)) -> Todo {
         estimate_minutes: row.estimate_minutes.and_then(|minutes| u32::try_from(minutes).ok()),
         next_step: row.next_step,
         tags,
+        notes,
         created_at: timestamp(row.created_at),
         updated_at: timestamp(row.updated_at),
         completed_at: row.completed_at.map(timestamp),
@@ -506,5 +552,6 @@ fn contains(todo: &Todo, word: &str) -> bool {
     [Some(&todo.title), todo.description.as_ref(), todo.project.as_ref(), todo.category.as_ref()]
         .into_iter()
         .flatten()
+        .chain(todo.notes.iter().map(|note| &note.text))
         .any(|text| text.to_lowercase().contains(word))
 }
