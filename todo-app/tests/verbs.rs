@@ -193,6 +193,47 @@ fn notes_are_shown_found_and_travel() {
 }
 
 #[test]
+fn a_taskwarrior_export_is_taken_and_given_back() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/taskwarrior.json");
+    let home = Home::new();
+    let imported = home.json(&["import", file, "--format", "taskwarrior"]);
+    assert_eq!(imported["imported"], 6, "neither what was deleted nor the pattern of what recurs");
+    let again = home.json(&["import", file, "--format", "taskwarrior"]);
+    assert_eq!((&again["imported"], &again["skipped"]), (&json!(0), &json!(6)));
+
+    let rent = &home.json(&["show", "1"])["todo"];
+    assert_eq!(
+        (&rent["title"], &rent["due"], &rent["priority"], &rent["project"], &rent["tags"]),
+        (&json!("Pay rent"), &json!("2026-12-01"), &json!("high"), &json!("home"), &json!(["money", "next"]))
+    );
+    assert_eq!(rent["uuid"], "6d8e7ba1-3b5e-4f0c-9d5c-2c2a3e6c9f01");
+    assert_eq!(
+        rent["notes"],
+        json!([
+            { "at": "2026-11-02T09:00:00Z", "text": "ask about heating" },
+            { "at": "2026-11-03T18:15:00Z", "text": "https://example.org/rent?id=7" },
+        ])
+    );
+    let all = |home: &Home| home.json(&["list", "--all", "--sort", "id"])["todos"].as_array().unwrap().clone();
+    let statuses: Vec<_> = all(&home).iter().map(|todo| todo["status"].clone()).collect();
+    assert_eq!(statuses, ["open", "open", "open", "open", "open", "done"], "what waits is open");
+
+    let exported = home.path().join("back.json");
+    std::fs::write(&exported, home.ok(&["export", "--format", "taskwarrior"])).unwrap();
+    let other = Home::new();
+    other.ok(&["import", exported.to_str().unwrap(), "--format", "taskwarrior"]);
+    for (there, here) in all(&other).iter().zip(all(&home)) {
+        for field in ["uuid", "title", "description", "status", "priority", "project", "due", "tags"] {
+            assert_eq!(there[field], here[field], "{field}");
+        }
+        let said = |todo: &Value| -> Vec<Value> {
+            todo["notes"].as_array().unwrap().iter().map(|note| note["text"].clone()).collect()
+        };
+        assert_eq!(said(there), said(&here));
+    }
+}
+
+#[test]
 fn todos_travel_between_programs() {
     let home = Home::new();
     home.ok(&[

@@ -23,7 +23,7 @@ use super::{StoreError, sqlite::APPLICATION_ID};
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// How many migrations there are for each database, which is the version of an up-to-date one.
-pub(super) const LATEST: i64 = 4;
+pub(super) const LATEST: i64 = 5;
 
 /// Waits up to 5 s for the right to migrate.
 pub(super) fn lock(database: &Path) -> Result<File, StoreError> {

@@ -4,8 +4,11 @@ use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 
+use jiff::Timestamp;
+use todo_otel_runtime::testing;
+
 use super::*;
-use crate::domain::Filter;
+use crate::domain::{Filter, NewTodo};
 
 fn fixture() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -110,6 +113,58 @@ fn a_newer_or_foreign_file_is_refused_and_left_alone() {
     assert!(matches!(Store::open(&path).unwrap_err(), StoreError::NotADatabase { path: named } if named == path));
 }
 
+/// How SQLite would find what this work asks for: the plans of all its statements, as one text.
+fn plans(store: &Store, span: &str, work: impl FnOnce()) -> String {
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let telemetry = testing::capture();
+    work();
+    let spans = telemetry.spans();
+    let span = spans.iter().find(|known| known.name == span).unwrap();
+    let text = span.attributes.iter().find(|known| known.key.as_str() == "db.query.text").unwrap().value.to_string();
+    let mut plan = String::new();
+    for statement in text.split("; ").filter(|text| text.starts_with("SELECT") || text.starts_with("UPDATE")) {
+        let steps: Vec<Step> =
+            store.with(|conn| Ok(sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(conn)?)).unwrap();
+        steps.iter().for_each(|step| plan.push_str(&format!("{}\n", step.detail)));
+    }
+    plan
+}
+
+#[test]
+fn no_question_people_ask_reads_the_whole_list() {
+    let (store, _folder) = fixture();
+    let todo = NewTodo { uuid: "u".into(), title: "one".into(), tags: vec!["a".into()], ..NewTodo::default() };
+    let id = store.create(&todo, None, Timestamp::UNIX_EPOCH).unwrap().id;
+    let now = Timestamp::UNIX_EPOCH;
+    let list = |filter: Filter| plans(&store, "db.todo.list", || drop(store.list(&filter).unwrap()));
+    let tags = Filter { tags: vec!["a".into()], ..Filter::default() };
+    let day = jiff::civil::date(2026, 11, 22);
+    for (plan, index) in [
+        (list(Filter { limit: Some(20), ..Filter::default() }), "USING INDEX todos_by_due (status=?)"),
+        (list(tags), "todo_tags_by_tag (tag=?"),
+        (list(Filter::default()), "notes_by_todo (todo_id=?)"),
+        (plans(&store, "db.todo.get", || drop(store.get(&[id]).unwrap())), "INTEGER PRIMARY KEY (rowid=?)"),
+        (
+            plans(&store, "db.todo.complete", || drop(store.complete(&[id], now).unwrap())),
+            "INTEGER PRIMARY KEY (rowid=?)",
+        ),
+        (
+            plans(&store, "db.todo.stats", || drop(store.stats(day, &[(day, 0)], 1).unwrap())),
+            "INDEX todos_by_completion (status=? AND completed_at>? AND completed_at<?)",
+        ),
+    ] {
+        assert!(plan.contains(index), "{index}: {plan}");
+        let is_counting = plan.contains("todos_by_completion");
+        assert!(is_counting || !plan.lines().any(|step| step == "SCAN todos"), "{plan}");
+    }
+    let listed = list(Filter { limit: Some(20), ..Filter::default() });
+    assert!(!listed.contains("TEMP B-TREE"), "sorted by the index: {listed}");
+}
+
 #[test]
 fn an_older_file_is_backed_up_and_migrated() {
     let folder = tempfile::tempdir().unwrap();
@@ -121,7 +176,7 @@ fn an_older_file_is_backed_up_and_migrated() {
     drop(conn);
     let store = Store::open(&path).unwrap();
     assert_eq!(store.list(&Filter::default()).unwrap()[0].title, "old");
-    assert_eq!(ask(&store, "SELECT CAST(user_version AS TEXT) AS text FROM pragma_user_version"), "4");
+    assert_eq!(ask(&store, "SELECT CAST(user_version AS TEXT) AS text FROM pragma_user_version"), "5");
     let backup = folder.path().join("todo.db.backup-v1");
     assert_eq!(std::fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
     let copy = sqlite::connect(&backup).unwrap();
