@@ -71,10 +71,16 @@ fn check_all(cases: &[Case], records: &Records) {
 fn check(case: &Case, records: &Records) -> Result<(), String> {
     let seen = capture();
     RUNNING.set(true);
-    let unwound = std::panic::catch_unwind(|| surrounding(case.run)).is_err();
+    let unwound = std::panic::catch_unwind(|| surrounding(case.run));
     RUNNING.set(false);
     let failed = matches!(case.outcome, "error" | "panic");
-    expect("unwinding", unwound, case.outcome == "panic")?;
+    let panic = unwound.err().map(|panic| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or("something").to_owned(),
+    });
+    if panic.is_some() != (case.outcome == "panic") {
+        return Err(format!("ended with {:?}", panic.as_deref().unwrap_or("no panic")));
+    }
     let spans = seen.spans();
     let parent = spans.iter().find(|span| span.name == "surrounding").ok_or("no surrounding span")?;
     let own: Vec<_> = spans.iter().filter(|span| span.name == case.name).collect();
