@@ -278,6 +278,7 @@ pub const ROWS: &[Row] = &[
     attr("network.protocol.version", Str, Stable),
     attr("session.id", Str, Development),
     attr("enduser.pseudo.id", Str, Development),
+    attr("event.name", Str, Development),
     attr("log.record.uid", Str, Development),
     attr("otel.metric.overflow", Bool, Stable),
     // Command line.

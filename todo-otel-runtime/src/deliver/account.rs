@@ -30,6 +30,7 @@ pub(crate) fn records(app: &str, resource: &[(String, String)], tombstones: &[(N
                 &format!("{app}.telemetry.items"),
                 AnyValue { value: Some(Value::IntValue(i64::try_from(name.items).unwrap_or(i64::MAX))) },
             ),
+            attribute("event.name", text(EVENT)),
             attribute("log.record.uid", text(&format!("{:016x}", hash(name.tombstone(*reason).as_bytes())))),
         ],
         ..LogRecord::default()

@@ -380,6 +380,8 @@ impl Pipeline {
         out.set_target(record.target);
         if let Some(name) = record.event_name {
             out.set_event_name(name);
+            // Loki does not keep the field.
+            out.add_attribute("event.name", name);
         }
         if let Some(span) = correlation.span {
             out.set_trace_context(span.trace_id, span.span_id, Some(span.flags));

@@ -156,6 +156,7 @@ fn one_event_is_one_json_line_in_the_documented_order_and_one_record_with_the_sa
     let record = &exported[0];
     assert_eq!(exported.len(), 1);
     assert_eq!(record.event_name(), Some("shop.sold"));
+    assert_eq!(attribute(record, "event.name"), Some("shop.sold".into()));
     assert_eq!(record.severity_number(), Some(Severity::Info));
     assert_eq!(record.severity_text(), Some("INFO"));
     assert_eq!(record.body(), Some(&AnyValue::from("Sold")));

@@ -105,7 +105,7 @@ pub(super) fn text(logs: &[CapturedLog], spans: &[SpanData]) -> String {
     out
 }
 
-/// Not from the place in the file, the run or the machine.
+/// Not from the place in the file, the run or the machine, and not shown already.
 fn is_stable(key: &str) -> bool {
-    !key.starts_with("code.") && key != "log.record.uid" && !key.ends_with(".user_context")
+    !key.starts_with("code.") && key != "event.name" && key != "log.record.uid" && !key.ends_with(".user_context")
 }
