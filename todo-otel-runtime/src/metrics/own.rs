@@ -116,11 +116,13 @@ histogram! {
         labels = { "otel.component.type": &'static str, "otel.component.name": &'static str };
 }
 
-/// Feeds the counts of delivery at each collection. Where nothing was lost nothing is shown.
+/// Feeds the counts of delivery at each collection. A service shows every kind of loss from its start, at 0: a series that
+/// begins with its first loss would hide that loss from `increase()`. A command shows what it lost.
 #[cfg(feature = "otlp")]
 pub(crate) fn watch(config: &crate::Config, delivery: crate::deliver::Delivery) {
     use crate::{config::Signal, deliver::Reason};
     let protocols = [0, 1, 2].map(|signal: usize| config.otlp[signal].protocol);
+    let seeded = config.role == crate::Role::Service;
     super::observe_as("delivery", move |o| {
         let counts = delivery.counts();
         for dropped in counts.dropped.iter().filter(|dropped| dropped.items > 0) {
@@ -129,6 +131,11 @@ pub(crate) fn watch(config: &crate::Config, delivery: crate::deliver::Delivery) 
         for signal in Signal::ALL {
             let at = signal as usize;
             let (kind, name) = exporter(signal, protocols[at]);
+            let counted =
+                |reason| counts.dropped.iter().any(|d| d.items > 0 && (d.signal, d.reason) == (signal, reason));
+            for reason in Reason::ALL.into_iter().filter(|reason| seeded && reason.is_loss() && !counted(*reason)) {
+                o.total(&DROPPED, 0, (signal.as_str(), reason.as_str()));
+            }
             let refused = counts.dropped.iter().find(|d| d.signal == signal && d.reason == Reason::Rejected);
             let (exported, inflight) = match signal {
                 Signal::Traces => (&SPAN_EXPORTED, &SPAN_INFLIGHT),
