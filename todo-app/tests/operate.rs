@@ -79,3 +79,46 @@ fn verify_sends_a_mark_and_says_where_it_is_missing() {
     let fails = home.fails(6, &["telemetry", "verify", "--tempo", &url]);
     assert!(fails.contains("no endpoint is configured"), "{fails}");
 }
+
+/// As Grafana Cloud wants it: user and token in the address go into a header, over whatever path stands before the API's.
+#[test]
+fn a_token_in_the_address_is_sent_as_a_header_and_shown_nowhere() {
+    const TOKEN: &str = "glc_c2VjcmV0";
+    let receiver = Receiver::start();
+    let refuses = Peer::start([Answer::new(401, r#"{"status":"error","error":"invalid scope"}"#)]);
+    let home = Home::new();
+    let url = |path: &str| format!("http://123456:{TOKEN}@{}{path}", refuses.address());
+    let (prometheus, tempo, loki) = (url("/api/prom"), url("/tempo/"), url(""));
+    let arguments =
+        ["telemetry", "verify", "--prometheus", &prometheus, "--tempo", &tempo, "--loki", &loki, "--deadline", "1"];
+    let mut command = home.command(arguments);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url());
+    let run = Run::from(command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf").output().unwrap());
+    assert_eq!(run.code, Some(8), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("401") && run.stdout.contains("invalid scope"), "{}", run.stdout);
+    let requests = refuses.requests();
+    for path in ["/api/prom/api/v1/query?", "/tempo/api/v2/traces/", "/loki/api/v1/query_range?"] {
+        assert!(requests.iter().any(|request| request.path.starts_with(path)), "nobody asked for {path}");
+    }
+    for request in &requests {
+        // base64 of `123456:glc_c2VjcmV0`
+        assert_eq!(request.header("authorization"), Some("Basic MTIzNDU2OmdsY19jMlZqY21WMA=="), "{}", request.path);
+        assert!(!request.path.contains(TOKEN), "{}", request.path);
+    }
+    assert!(!format!("{}{}", run.stdout, run.stderr).contains(TOKEN), "{}{}", run.stdout, run.stderr);
+    let mut folders = vec![home.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => {
+                    let kept = fs::read(entry.path()).unwrap();
+                    assert!(!kept.windows(TOKEN.len()).any(|part| part == TOKEN.as_bytes()), "{:?}", entry.path());
+                }
+            }
+        }
+    }
+    // The mark names the arguments of its command in no signal.
+    let sent = format!("{:?}{:?}{:?}", receiver.traces(), receiver.metrics(), receiver.logs());
+    assert!(sent.contains("telemetry.mark") && !sent.contains(TOKEN), "the token left this machine");
+}
