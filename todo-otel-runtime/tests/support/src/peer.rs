@@ -100,9 +100,10 @@ impl Answer {
         Answer::new(200, body.to_string())
     }
 
-    /// Adds a header.
+    /// Adds a header; a content type replaces the one that is there.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.retain(|(known, _)| name != "content-type" || known != name);
         self.headers.push((name.into(), value.into()));
         self
     }
