@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use otlp_test_support::not_run;
+use otlp_test_support::{Fault, Proxy, not_run};
 use serde_json::Value;
 use todo_app::operate::{
     stack::{dashboard::Source, panels as dashboards},
@@ -115,6 +115,9 @@ fn everything_an_operator_sees_has_data() {
     problems.extend(runbooks_run(&servers, window()));
     walk(&servers, window());
     budgets(&direct, &servers, window());
+    if stack.absent().is_empty() {
+        offline(&stack, &servers);
+    }
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
@@ -360,6 +363,61 @@ fn budgets(installation: &Installation, servers: &Servers, window: Window) {
     assert_eq!(count(servers, installations), instances, "a run made an installation of its own");
     assert!(after <= SERIES && after <= before + 40, "{before} series became {after}");
     assert!(streams <= STREAMS, "{streams} streams");
+}
+
+/// Commands while every server is away, then a worker when they are back: nothing is lost, nothing counted twice, and each
+/// trace is found where it happened, not where it arrived.
+fn offline(stack: &Stack, servers: &Servers) {
+    const RUNS: usize = 30;
+    let away = ["TEMPO_OTLP_HTTP", "PROMETHEUS", "LOKI"].map(|server| {
+        let proxy = Proxy::start(([127, 0, 0, 1], stack.port(server)).into());
+        proxy.otherwise(Fault::Reset);
+        proxy
+    });
+    let [tempo, prometheus, loki] = away.each_ref().map(Proxy::url);
+    let mut installation = Installation::new(vec![
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf".into()),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("{tempo}/v1/traces")),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", format!("{prometheus}/api/v1/otlp/v1/metrics")),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", format!("{loki}/otlp/v1/logs")),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=train".into()),
+    ]);
+    let began = unix_now();
+    for _ in 0..RUNS {
+        installation.ends_with(0, &["add", "Written on the train", "--no-enrich"]);
+    }
+    let ended = unix_now() + 1;
+    let created = r#"sum(todos_created_total{deployment_environment_name="train"})"#;
+    assert_eq!(count(servers, created), 0, "the servers were not away");
+    away.iter().for_each(|proxy| proxy.otherwise(Fault::Pass));
+    // Later than the last of the commands, so that the search below finds none by the time of its arrival.
+    thread::sleep(Duration::from_secs(3));
+    let back = Instant::now();
+    installation.live_on();
+
+    let totals = [
+        created,
+        r#"sum(todo_commands_total{deployment_environment_name="train",todo_command="add",outcome="ok"})"#,
+        r#"sum(todo_command_duration_seconds_count{deployment_environment_name="train",todo_command="add"})"#,
+        r#"sum(traces_spanmetrics_calls_total{deployment_environment_name="train",span_name="todo.command.add"})"#,
+    ];
+    let (start, end) = (began.to_string(), ended.to_string());
+    let query = r#"{ resource.deployment.environment.name = "train" && name = "todo.command.add" }"#;
+    let found = || {
+        let parameters = [("q", query), ("start", &*start), ("end", &*end), ("limit", "100")];
+        let found = servers.get(Source::Tempo, "api/search", &parameters).unwrap();
+        list(&found["traces"]).filter_map(|trace| trace["traceID"].as_str().map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while totals.map(|query| count(servers, query)) != [RUNS; 4] || found().len() != RUNS {
+        let counted = totals.map(|query| count(servers, query));
+        assert!(Instant::now() < deadline, "of {RUNS}: {counted:?}, {} found by time", found().len());
+        thread::sleep(Duration::from_millis(500));
+    }
+    for trace in found() {
+        servers.get(Source::Tempo, &format!("api/v2/traces/{trace}"), &[]).expect("found by its id");
+    }
+    println!("offline: {RUNS} runs, all counted and found {:?} after a worker began", back.elapsed());
 }
 
 /// How the series that a server makes begin.

@@ -122,6 +122,9 @@ impl Installation {
         self.ends_with(0, &["add", "Think", "--config", &slow]);
         self.ends_with(0, &["add", "Wait in line", "--config", &busy]);
         self.decide();
+        // Deployed anew in the middle of the day.
+        self.stop_worker();
+        self.start_worker(&worker);
         // A rate needs a job after the first one was counted.
         self.ends_with(0, &["add", "Water the plants", "--background"]);
         self.ends_with(0, &["list"]);
@@ -138,6 +141,12 @@ impl Installation {
 
         self.ends_with(0, &["add", "Nobody answers", "--config", &silent]);
         self.ends_with(0, &["add", "Vendor is down", "--config", &broken]);
+    }
+
+    /// A worker, for whatever waits.
+    pub fn live_on(&mut self) {
+        let config = self.vendor("nobody", [Answer::silence()], "");
+        self.start_worker(&config);
     }
 
     /// Accepts some suggestions, rejects others, lets others expire.
