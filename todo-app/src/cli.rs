@@ -463,10 +463,9 @@ pub enum CatalogueFormat {
 
 /// `todo telemetry verify`
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
-#[group(required = true, multiple = true, id = "servers", args = ["prometheus", "tempo", "loki"])]
 pub struct VerifyArgs {
     /// Base URL of Prometheus' or Mimir's query API; a user and password in it are sent as basic authentication
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", required_unless_present_any = ["tempo", "loki"])]
     pub prometheus: Option<String>,
     /// Base URL of Tempo's query API
     #[arg(long, value_name = "URL")]

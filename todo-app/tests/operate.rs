@@ -76,6 +76,7 @@ fn verify_sends_a_mark_and_says_where_it_is_missing() {
     assert!(sent.contains(&"telemetry.mark".to_owned()), "{sent:?}");
 
     assert_eq!(verify(&["telemetry", "verify"]).code, Some(2), "no server to look at");
+    assert_eq!(verify(&["telemetry", "verify", "--deadline", "2"]).code, Some(2), "nor here");
     let fails = home.fails(6, &["telemetry", "verify", "--tempo", &url]);
     assert!(fails.contains("no endpoint is configured"), "{fails}");
 }
