@@ -122,9 +122,6 @@ impl Installation {
         self.ends_with(0, &["add", "Think", "--config", &slow]);
         self.ends_with(0, &["add", "Wait in line", "--config", &busy]);
         self.decide();
-        // Deployed anew in the middle of the day.
-        self.stop_worker();
-        self.start_worker(&worker);
         // A rate needs a job after the first one was counted.
         self.ends_with(0, &["add", "Water the plants", "--background"]);
         self.ends_with(0, &["list"]);
@@ -138,6 +135,10 @@ impl Installation {
         }
         self.locked(Duration::from_millis(400), 0);
         self.locked(Duration::from_millis(6500), 4);
+        // Deployed anew when all its jobs are done, or a rate would have nothing to stand on.
+        self.stop_worker();
+        self.start_worker(&worker);
+        self.ends_with(0, &["add", "Sweep the yard", "--background"]);
 
         self.ends_with(0, &["add", "Nobody answers", "--config", &silent]);
         self.ends_with(0, &["add", "Vendor is down", "--config", &broken]);
