@@ -52,11 +52,14 @@ fn main() -> ExitCode {
 
     let mut config = telemetry_config(&cli, &inputs, &app);
     app.telemetry = config.enabled.then(|| config.clone());
-    // Who asks about telemetry must not add to it.
-    config.enabled &= match &cli.command {
-        Command::Telemetry(args) => args.action == TelemetryAction::Mark,
-        _ => true,
-    };
+    // Who asks about telemetry must not add to it; the tree may be looked at.
+    if matches!(&cli.command, Command::Telemetry(args) if args.action != TelemetryAction::Mark) {
+        let stays = |kind: &telemetry::ExporterKind| *kind == telemetry::ExporterKind::Console;
+        config.traces.exporters.retain(stays);
+        config.metrics.exporters.retain(stays);
+        config.logs.exporters.retain(stays);
+        config.delivery.keep_last = 0;
+    }
     // With `prometheus` among the exporters it serves from the start.
     let serves = matches!(&cli.command, Command::Worker(worker) if !worker.once)
         && !config.metrics.exporters.contains(&telemetry::ExporterKind::Prometheus);

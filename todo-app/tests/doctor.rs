@@ -63,7 +63,7 @@ fn each_fault_is_found_and_has_a_fix() {
     let home = Home::new();
     home.ok(&["add", "one", "--no-enrich"]);
     finds(doctor(&home, &[("TODO_LOG_LEVEL", "loud")]), "config", "TODO_LOG_LEVEL");
-    finds(doctor(&home, &[("TODO_AI_PROVIDER", "nobody")]), "config", "unknown value `nobody`");
+    finds(doctor(&home, &[("TODO_AI_PROVIDER", "nobody")]), "provider", "unknown value `nobody`");
     finds(doctor(&home, &[("TODO_AI_PROVIDER", "openai")]), "provider", "no API key");
     let vendor = Peer::start([Answer::new(401, "{}")]);
     finds(doctor(&home, &[("OPENAI_BASE_URL", &vendor.url())]), "provider", "401");

@@ -415,6 +415,20 @@ fn nothing_is_sent_unasked() {
 }
 
 #[test]
+fn who_asks_about_telemetry_sees_a_tree_and_adds_nothing() {
+    let receiver = Receiver::start();
+    let home = Home::new();
+    for arguments in [&["telemetry", "status", "--trace"][..], &["telemetry", "flush"]] {
+        let run = Run::from(exporting(&home, &receiver.http_url(), arguments).output().unwrap());
+        assert_eq!(run.code, Some(0), "{arguments:?}: {}", run.stderr);
+        assert_eq!(run.stderr.contains("todo.command.telemetry"), arguments.contains(&"--trace"), "{}", run.stderr);
+    }
+    home.wait_until_alone();
+    assert!(receiver.seen().requests.is_empty());
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "and leaves no file");
+}
+
+#[test]
 fn a_tree_that_cannot_be_shown_is_said_once() {
     let home = Home::new();
     let run = home.run(&["--no-telemetry", "--trace", "list"]);
