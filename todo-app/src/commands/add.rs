@@ -55,7 +55,8 @@ fn execute(app: &mut App, args: AddArgs) -> Result<()> {
     show(app, &todo, mode, enriched)
 }
 
-/// Flags over configuration. A todo is never lost over settings of the enrichment.
+/// Flags over configuration. A variable of the environment that the enrichment cannot use loses no todo; a configuration file
+/// that cannot be used stops every command.
 fn mode(app: &App, args: &AddArgs) -> Result<Option<EnrichmentMode>> {
     Ok(match app.config()?.ai.enrich {
         _ if args.no_enrich => None,
