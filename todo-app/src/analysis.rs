@@ -1,6 +1,6 @@
 //! One todo through the enricher into the store. Nothing is applied here; people accept.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{
     app::App,
@@ -26,9 +26,11 @@ pub fn inline(app: &App, todo: &Todo) -> Result<Vec<Suggestion>> {
         .enable_all()
         .build()
         .map_err(|source| Error::Io { action: "starting the enrichment".into(), source })?;
+    // The wait for another writer is part of what the user is asked to wait for.
+    let (started, budget) = (Instant::now(), app.config()?.ai.budget);
     let analysis = enrich::analyze(enricher, store, &request, async |enrichment| {
         let new = to_store(todo, EnrichmentMode::Inline, &enrichment);
-        let suggestions = store.save_enrichment(&new, app.clock.now())?;
+        let suggestions = store.save_enrichment(&new, budget.saturating_sub(started.elapsed()), app.clock.now())?;
         offered(&suggestions);
         Ok::<_, Error>(suggestions)
     });

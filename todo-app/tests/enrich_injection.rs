@@ -80,7 +80,7 @@ fn enrich_and_store(enricher: &Enricher, store: &Store, todo: &Todo, now: Timest
             output_tokens: enrichment.usage.output_tokens,
             suggestions: enrichment.suggestions,
         };
-        store.save_enrichment(&new, now).map_err(|_| Failed)
+        store.save_enrichment(&new, std::time::Duration::MAX, now).map_err(|_| Failed)
     }));
     saved.is_ok()
 }

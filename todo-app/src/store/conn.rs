@@ -1,6 +1,8 @@
 //! One kind of connection over the databases, so that there is one set of queries, and what diesel's common backend
 //! lacks: a transaction that may write from its beginning, and `ON CONFLICT DO NOTHING`.
 
+use std::time::Duration;
+
 use diesel::{
     RunQueryDsl, SqliteConnection,
     connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager},
@@ -16,8 +18,8 @@ pub(super) type Db = MultiBackend;
 /// How often a transaction is tried that PostgreSQL gave up in favour of another one.
 const TRIES: u32 = 4;
 
-/// How long a statement waits for a lock when its result can be done without.
-const IMPATIENT_MS: u32 = 100;
+/// Less would make every meeting of two writers a failure.
+const SHORTEST_LOCK_WAIT_MS: u32 = 100;
 
 /// "TODO" and 1: whoever holds this lock of PostgreSQL may write.
 #[cfg(feature = "postgres")]
@@ -59,12 +61,14 @@ impl Conn {
         }
     }
 
-    /// Does something that is not worth waiting for: where somebody else is writing it fails almost at once.
-    pub(super) fn without_patience<T>(
+    /// Does something for which nobody waits longer than this while another process is writing.
+    pub(super) fn waiting_at_most<T>(
         &mut self,
+        patience: Duration,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.wait_for_lock(IMPATIENT_MS)?;
+        let ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+        self.wait_for_lock(ms.clamp(SHORTEST_LOCK_WAIT_MS, super::LOCK_WAIT_MS))?;
         let done = work(self);
         self.wait_for_lock(super::LOCK_WAIT_MS)?;
         done

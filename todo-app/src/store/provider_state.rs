@@ -1,5 +1,7 @@
 //! What all processes know about an AI provider: its retry budget and its breaker, as JSON of the enricher's own.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 use todo_otel_runtime::db_span;
@@ -36,7 +38,7 @@ impl Store {
         mut change: impl FnMut(Option<String>) -> (String, T),
     ) -> Result<T, StoreError> {
         self.with(|conn| {
-            conn.without_patience(|conn| {
+            conn.waiting_at_most(Duration::ZERO, |conn| {
                 conn.immediate_transaction(|conn| {
                     let old =
                         provider_state::table.find(provider).select(provider_state::state).first(conn).optional()?;

@@ -1,5 +1,7 @@
 //! Enrichments and the suggestions they bring; accepting changes the todo, nothing else does.
 
+use std::time::Duration;
+
 use diesel::{
     prelude::*,
     sql_types::{BigInt, Double, Text},
@@ -73,13 +75,21 @@ struct Row {
 }
 
 impl Store {
-    /// Stores an enrichment. Pending suggestions of earlier ones expire.
+    /// Stores an enrichment; waits for another writer no longer than `patience`, and no longer than every statement does.
+    /// Pending suggestions of earlier ones expire.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the todo was deleted meanwhile.
     #[db_span(name = "db.ai_enrichment.save", system = self.system(), operation = "INSERT", collection = "enrichments")]
-    pub fn save_enrichment(&self, new: &NewEnrichment, now: Timestamp) -> Result<Vec<Suggestion>, StoreError> {
-        self.with(|conn| conn.immediate_transaction(|conn| insert(conn, new, now)))
+    pub fn save_enrichment(
+        &self,
+        new: &NewEnrichment,
+        patience: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Suggestion>, StoreError> {
+        self.with(|conn| {
+            conn.waiting_at_most(patience, |conn| conn.immediate_transaction(|conn| insert(conn, new, now)))
+        })
     }
 
     /// Reads suggestions, newest todo first; those that wait for a decision, or all.

@@ -56,7 +56,7 @@ fn every_connection_has_the_safe_settings() {
 }
 
 #[test]
-fn what_is_known_of_a_provider_is_not_worth_a_wait() {
+fn who_has_a_deadline_waits_no_longer_for_another_writer() {
     let (store, _folder) = fixture();
     let mut other = SqliteConnection::establish(store.path().unwrap().to_str().unwrap()).unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
@@ -64,6 +64,22 @@ fn what_is_known_of_a_provider_is_not_worth_a_wait() {
     let result = store.update_provider_state("x", jiff::Timestamp::UNIX_EPOCH, |_| (String::new(), ()));
     assert!(matches!(result, Err(StoreError::Locked)), "{result:?}");
     assert!(started.elapsed().as_secs() < 3, "everybody else waits 5 s: {:?}", started.elapsed());
+    let started = std::time::Instant::now();
+    let new = NewEnrichment {
+        todo_id: 1,
+        todo_version: 1,
+        provider: "local".into(),
+        model: "rules-1".into(),
+        mode: crate::domain::EnrichmentMode::Inline,
+        confidence: 0.5,
+        attempts: 1,
+        input_tokens: None,
+        output_tokens: None,
+        suggestions: Vec::new(),
+    };
+    let result = store.save_enrichment(&new, std::time::Duration::from_millis(200), jiff::Timestamp::UNIX_EPOCH);
+    assert!(matches!(result, Err(StoreError::Locked)), "{result:?}");
+    assert!(started.elapsed().as_secs() < 3, "as long as the budget lasts: {:?}", started.elapsed());
     assert_eq!(ask(&store, "SELECT CAST(timeout AS TEXT) AS text FROM pragma_busy_timeout"), "5000", "and does again");
 }
 
