@@ -376,22 +376,21 @@ fn a_container_has_neither_session_nor_anybody_to_leave_things_to() {
     let program = env!("CARGO_BIN_EXE_todo");
     let receiver = Receiver::start();
     let script = r#""$0" list --no-telemetry && "$0" "$@"; exit $?"#;
-    for how in [&[program][..], &["sh", "-c", script, program]] {
-        receiver.reset();
-        // The first process of a namespace ends all others with it: what it sends, it sends itself, in 200 ms. A busy
-        // machine may need several runs for that; what one did not send, the next one does.
-        // Below a shell it may also leave the rest to a child, which ends with the namespace: there only the command counts.
-        let alone = how.len() == 1;
-        let arrived = (0..if alone { 10 } else { 1 }).any(|_| {
-            let arguments = [how, &["add", "x", "--no-enrich"]].concat();
-            let mut command = in_namespace(&home, &arguments);
-            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url());
-            let run = Run::from(command.output().unwrap());
-            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{how:?}");
-            receiver.wait_for(|seen| seen.span("todo.command.add").is_some(), Duration::ZERO)
-        });
-        assert!(arrived || !alone, "the first process delivers by itself");
-    }
+    let runs_well = |how: &[&str]| {
+        let mut command = in_namespace(&home, &[how, &["add", "x", "--no-enrich"]].concat());
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_url());
+        let run = Run::from(command.output().unwrap());
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{how:?}");
+    };
+    // The first process of a namespace ends all others with it: what it sends, it sends itself, in 200 ms. A busy machine
+    // may need several runs for that; what one did not send, the next one does.
+    let arrived = (0..10).any(|_| {
+        runs_well(&[program]);
+        receiver.wait_for(|seen| seen.span("todo.command.add").is_some(), Duration::ZERO)
+    });
+    assert!(arrived, "the first process delivers by itself");
+    // Below a shell the rest may be left to a child, which ends with the namespace: only the command counts.
+    runs_well(&["sh", "-c", script, program]);
 }
 
 #[test]
@@ -408,7 +407,11 @@ fn nothing_is_sent_unasked() {
     home.wait_until_alone();
     assert!(!home.path().join("state").exists(), "no file of telemetry");
     assert!(receiver.seen().requests.is_empty());
-    for listener in defaults.into_iter().flatten() {
+    for listener in defaults {
+        let Ok(listener) = listener else {
+            otlp_test_support::not_run("nothing_is_sent_unasked", "a default port of OTLP, which somebody else has");
+            continue;
+        };
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_err(), "somebody called {:?}", listener.local_addr());
     }

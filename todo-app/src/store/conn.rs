@@ -68,7 +68,10 @@ impl Conn {
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
-        self.wait_for_lock(ms.clamp(SHORTEST_LOCK_WAIT_MS, super::LOCK_WAIT_MS))?;
+        if ms >= super::LOCK_WAIT_MS {
+            return work(self);
+        }
+        self.wait_for_lock(ms.max(SHORTEST_LOCK_WAIT_MS))?;
         let done = work(self);
         self.wait_for_lock(super::LOCK_WAIT_MS)?;
         done
